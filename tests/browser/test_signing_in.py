@@ -27,9 +27,11 @@ def test_the_printed_address_lets_in_once_and_nothing_of_it_stays(
             assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
             assert cookie["value"] not in page.content()
         with visiting(browser, board.address) as visit:
-            # a text has no icon, and asking for one is not signed in either
-            visit.expected = {403, 401}
-            assert "has been used" in visit.open(board.entry).page.inner_text("body")
+            visit.expected = {403}
+            page = visit.open(board.entry).page
+            page.wait_for_url("**/login?used=1&*")
+            assert "has been used" in page.inner_text("[role=alert]")
+            assert "The terminal" in page.inner_text(".note")
 
 
 def test_a_stranger_sees_the_form_and_no_deal(browser: Browser, board: CarriedBoard) -> None:

@@ -246,6 +246,7 @@ class Team:
         )
         page = PAGES[0]
         with suppress(DealDBError):
+            asked = asked.by_its_clocks()
             self._as_html(page, asked, page.show(asked))
 
     def _endpoint(
@@ -287,7 +288,7 @@ class Team:
 
             def changed() -> Response:
                 try:
-                    status, told = change(asked, read_body(body))
+                    status, told = change(asked.by_its_clocks(), read_body(body))
                 except DealDBError as error:
                     return self._problem(asked, error, as_html=False)
                 return Response(to_json(told), status, media_type="application/json")
@@ -321,6 +322,8 @@ class Team:
         if wanted and answer == self._as_html:
             return self._ask_for_values(asked, page.title, wanted)
         try:
+            if page.needs_server:
+                asked = asked.by_its_clocks()
             shown = page.show(asked)
             if shown.problem is not None and answer != self._as_html:
                 raise shown.problem

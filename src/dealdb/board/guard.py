@@ -55,10 +55,15 @@ class Sessions:
     ----------
     token
         What the form for signing in asks for; None lets nobody sign in by it.
+    tell
+        Shows a new token of an address to who runs the board; None where they see nothing of it.
     """
 
-    def __init__(self, token: str | None = None) -> None:
+    def __init__(
+        self, token: str | None = None, *, tell: Callable[[str], None] | None = None
+    ) -> None:
         self._token = token
+        self._tell = tell
         self._once: set[str] = set()
         self._actors: dict[str, str] = {}
 
@@ -67,6 +72,13 @@ class Sessions:
         token = secrets.token_urlsafe(24)
         self._once.add(token)
         return token
+
+    def offer_link(self) -> bool:
+        """Let who runs the board have an address that works; False where they can't be told one."""
+        # one at a time, however often somebody asks
+        if self._tell is not None and not self._once:
+            self._tell(self.new_link())
+        return self._tell is not None
 
     def sign_in(self, token: str, actor: str) -> str | None:
         """The session of who shows a token; None if it is not one."""
@@ -158,10 +170,9 @@ class Guard:
             tokens = [value for name, value in options if name == TOKEN]
             if tokens:
                 others = [(name, value) for name, value in options if name != TOKEN]
-                host = headers.get("host", "")
-                await _enter(self._sessions, scope, host, tokens[0], others, guarded)
+                await _enter(self._sessions, scope, headers, tokens[0], others, guarded)
             else:
-                await _to_login(scope, headers, guarded)
+                await _to_login(scope, options, headers, guarded)
             return
         await self._app(scope, _bounded(receive), guarded)
 
@@ -232,7 +243,7 @@ def cookie_name(host: str, name: str = COOKIE) -> str:
 async def _enter(
     sessions: Sessions,
     scope: Scope,
-    host: str,
+    headers: Mapping[str, str],
     token: str,
     options: Sequence[tuple[str, str]],
     send: Send,
@@ -240,23 +251,34 @@ async def _enter(
     """Change a token for a cookie, and have it leave the address."""
     session = sessions.sign_in(token, "board")
     if session is None:
-        await answer(
-            send, 403, "this address has been used: `dealdb board` prints one that works once"
-        )
+        await _to_login(scope, options, headers, send, is_used=True)
         return
     query = f"?{urlencode(options)}" if options else ""
     # as it was asked for: a tab in it would be left out by a browser, and two slashes be another host
-    cookie = cookie_name(host), session
+    cookie = cookie_name(headers.get("host", "")), session
     await forward(send, quote(scope["path"]) + query, cookie)
 
 
-async def _to_login(scope: Scope, headers: Mapping[str, str], send: Send) -> None:
+async def _to_login(
+    scope: Scope,
+    options: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
+    send: Send,
+    *,
+    is_used: bool = False,
+) -> None:
+    """Send a browser to the form for signing in, and from there to where it was going; tell programs how to come in."""
     base = scope.get("root_path", "")
     wanted = str(scope["path"]).removeprefix(base)
-    if query := scope["query_string"].decode("latin-1"):
-        wanted += f"?{query}"
+    if options:
+        wanted += f"?{urlencode(options)}"
     if "text/html" in headers.get("accept", ""):
-        await forward(send, f"{base}{LOGIN}?{urlencode({'next': wanted})}")
+        asked = ({"used": "1"} if is_used else {}) | {"next": wanted}
+        await forward(send, f"{base}{LOGIN}?{urlencode(asked)}")
+    elif is_used:
+        await answer(
+            send, 403, "this address has been used: `dealdb board` prints one that works once"
+        )
     else:
         await answer(send, 401, "sign in first: open the address that `dealdb board` printed")
 

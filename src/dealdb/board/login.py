@@ -37,6 +37,10 @@ class LoginForm:
         request = Request(scope, receive)
         if request.method == "POST":
             await self._take(request, send)
+        elif "used" in request.query_params and "dealdb.actor" not in scope:
+            await self._show(
+                request, send, problem="This address has been used, or is of another board."
+            )
         else:
             await self._show(request, send)
 
@@ -81,6 +85,7 @@ class LoginForm:
             following=filled.get("next") or request.query_params.get("next", "/"),
             problem=problem,
             has_token=self._sessions.has_token,
+            is_told=actor is None and not self._sessions.has_token and self._sessions.offer_link(),
         )
         response = HTMLResponse(page, 403 if problem else 200)
         await response(request.scope, request.receive, send)

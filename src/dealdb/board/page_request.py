@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -62,6 +62,20 @@ class PageRequest:
     read_only: bool = False
     kept: Kept = field(default_factory=Kept, repr=False, compare=False)
     last_visit: datetime | None = None
+
+    def by_its_clocks(self) -> PageRequest:
+        """
+        The same, with moments by the clocks of the collection's zone.
+
+        Cost
+        ----
+        One round trip.
+        """
+        return self.by_clocks_of(self.db.pipeline.zone)
+
+    def by_clocks_of(self, zone: str) -> PageRequest:
+        """The same, with moments by the clocks of a zone."""
+        return replace(self, locale=replace(self.locale, zone=zone))
 
     def option(self, name: str, default: str | None = None) -> str | None:
         """The last value of an option that is not empty."""

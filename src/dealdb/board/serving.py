@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -54,7 +55,8 @@ def serve(
     embed_origins
         Sites that may show pages in a frame.
     ready
-        Called with the address to open, which works once, as soon as it listens.
+        Called with the address to open, which works once, as soon as it listens; and with another one when somebody
+        comes who can't get in, and the last one has been used.
 
     Raises
     ------
@@ -72,16 +74,20 @@ def serve(
     except ImportError as error:
         msg = "the board needs the extra 'board': pip install 'dealdb[board]'"
         raise MissingExtra(msg) from error
-    sessions = Sessions(token)
+    shown = f"[{host}]" if ":" in host else host
+
+    def tell(link: str) -> None:
+        if ready is not None:
+            ready(f"http://{shown}:{port}/?{TOKEN}={link}")
+
+    sessions = Sessions(token, tell=tell)
     names = {*_LOCAL, host, *allow_hosts}
     application = app(
         db, sessions=sessions, hosts=names, embed_origins=embed_origins, read_only=read_only
     )
     with _listening(host, port) as listening:
         port = listening.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        if ready is not None:
-            ready(f"http://{shown}:{port}/?{TOKEN}={sessions.new_link()}")
+        tell(sessions.new_link())
         config = uvicorn.Config(
             application,
             log_level="warning",
@@ -94,6 +100,8 @@ def serve(
         ended = server.handle_exit
 
         def end(*signal: Any) -> None:
+            # pages that are still being made then are cancelled, which is no fault to tell of
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             # it waits for open streams, which would go on for as long as their pages
             Thread(target=application.close, daemon=True).start()
             ended(*signal)
@@ -105,8 +113,8 @@ def serve(
         try:
             server.run(sockets=[listening])
         finally:
-            # the database is closed next, and a process can't end in the middle of a query
-            warming.join()
+            # no longer than pages that are being made: the database is closed next, and the program ends
+            warming.join(_GRACE_S)
 
 
 def _token_in(path: Path) -> str:

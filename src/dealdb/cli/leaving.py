@@ -12,7 +12,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -20,6 +22,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_WISH_S = 1.0
 # until an interrupt comes again that Python could not raise where it came
 _AGAIN_S = 0.01
+# names of threads that make pages of the board; those that pages are told by have it, too
+_ABANDONED = ("dealdb-board", "AnyIO")
 
 
 class Interrupts:
@@ -85,6 +89,25 @@ def _number_of(error: BaseException | None) -> int | None:
         return signal.SIGINT
     ends = {128 + number: number for number in SIGNALS}
     return ends.get(error.code) if isinstance(error, SystemExit) else None  # type: ignore[arg-type]
+
+
+def end(code: int) -> NoReturn:
+    """
+    End the process with a code, as all is done.
+
+    A page of the board may still be in the making. The interpreter can't end a thread in the middle of
+    a query, and nobody waits any more: then the process ends on the spot.
+    """
+    # not at the top: where nobody has imported it there are no threads
+    threading = sys.modules.get("threading")
+    if threading is None or not any(
+        each.name.startswith(_ABANDONED) for each in threading.enumerate()
+    ):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _handle(handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]) -> None:

@@ -155,7 +155,7 @@ def run() -> None:
         code = _fail("interrupted", leaving.INTERRUPTED)
     # once more, as an interrupt may have come before it was done
     leaving.leave_at_once()
-    sys.exit(code)
+    leaving.end(code)
 
 
 def _show_unhandled(

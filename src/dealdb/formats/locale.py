@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import MAX_PREC, Decimal, localcontext
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from dealdb.errors import MissingExtra
+from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
     from babel.core import Locale as BabelLocale
@@ -31,6 +32,8 @@ class Locale:
     ----------
     tag
         Such as ``"de-DE"``; ``""`` writes as the command line does: ``1,234.50``, ``2026-01-31``.
+    zone
+        By whose clocks moments are told.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class Locale:
     """
 
     tag: str = ""
+    zone: str = "UTC"
 
     @cached_property
     def _babel(self) -> BabelLocale:
@@ -100,6 +104,22 @@ class Locale:
         from babel.dates import format_skeleton
 
         return format_skeleton(_DAY, value, locale=self._babel)
+
+    def moment(self, value: datetime) -> str:
+        """
+        A moment to the minute, with the zone by whose clocks it is told; one without a zone as it is.
+
+        Examples
+        --------
+        >>> from datetime import UTC
+        >>> late = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
+        >>> Locale(zone="Europe/Berlin").moment(late), Locale().moment(late.replace(tzinfo=None))
+        ('2026-02-01 00:30 Europe/Berlin', '2026-01-31 23:30')
+        """
+        if value.tzinfo is None:
+            return f"{self.day(value.date())} {value:%H:%M}"
+        there = value.astimezone(time_zone(self.zone))
+        return f"{self.day(there.date())} {there:%H:%M} {self.zone}"
 
     def month(self, value: date) -> str:
         """A month of a year, in digits where the words would be of another language."""

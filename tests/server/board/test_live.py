@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -360,6 +360,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[_Clock]:
     for module in ("analytics.options", "board.live.hub"):
         monkeypatch.setattr(f"dealdb.{module}.datetime", _Clock)
     monkeypatch.setattr(hub, "LOOK_S", 0.02)
+    monkeypatch.setattr(_Clock, "ahead", timedelta())
     return _Clock
 
 
@@ -389,6 +390,75 @@ def test_midnight_of_the_pipeline_brings_new_figures_without_a_commit(
     # a page of yesterday whose link was cut meanwhile can't know what is overdue
     assert opened("/&day=2031-05-08", last=found.token).next().kind == "reload"
     assert opened("/&day=2031-05-09", last=found.token).next().kind == "board"
+
+
+@pytest.fixture
+def clock_of_filters(clock: type[_Clock], monkeypatch: pytest.MonkeyPatch) -> type[_Clock]:
+    monkeypatch.setattr("dealdb.query.filters.where.datetime", _Clock)
+    return clock
+
+
+LATELY = "where=updated+%3E+now+-+1h"
+
+
+def test_a_board_of_the_last_hour_loses_what_is_older_without_a_commit(
+    db: DealDatabase, opened: Opened, clock_of_filters: type[_Clock]
+) -> None:
+    db.update_deal("d0", amount=5)
+    page = opened(f"/&{LATELY}")
+    first = settled(page)
+    assert first.data["kept"] == "1 deal"
+    clock_of_filters.set(datetime.now(UTC) + timedelta(hours=2))
+    found = page.next("board")
+    assert (found.data["kept"], found.data["seq"]) == ("0 deals", first.data["seq"])
+    assert part_of(found, "Lead")["order"] == []
+
+
+def test_a_board_of_the_last_hour_is_made_anew_when_it_is_asked_for(
+    db: DealDatabase, clock_of_filters: type[_Clock]
+) -> None:
+    db.update_deal("d0", amount=5)
+    with carried(app(db)) as port:
+        browser = Browser(port)
+        assert browser.data(f"/board.json?{LATELY}")["kept"] == 1
+        clock_of_filters.set(datetime.now(UTC) + timedelta(hours=2))
+        assert browser.data(f"/board.json?{LATELY}")["kept"] == 0
+
+
+def test_a_table_of_the_last_hour_says_that_it_has_changed_without_a_commit(
+    db: DealDatabase, opened: Opened, clock_of_filters: type[_Clock]
+) -> None:
+    db.update_deal("d0", amount=5)
+    page = opened(f"/deals&{LATELY}")
+    assert settled(page).data["kept"] == "1 deal"
+    clock_of_filters.set(datetime.now(UTC) + timedelta(hours=2))
+    found = page.next("view")
+    # which ones it would be is no deal's change: all are shown anew
+    assert (found.data["kept"], found.data["changed"]) == ("0 deals", None)
+
+
+def test_a_look_at_the_clock_forgets_no_news(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LOOK_S", 0.0)
+    page = opened()
+    settled(page)
+    for n in range(20):
+        # at any moment between two looks
+        time.sleep(n % 10 / 100)
+        db.update_deal("d0", amount=1000 + n)
+        assert f"{1000 + n:,}" in part_of(page.next("board"), "Lead")["cards"]["d0"]
+
+
+def test_a_table_is_told_of_deals_that_leave_it(db: DealDatabase, opened: Opened) -> None:
+    page = opened("/deals&where=amount+%3E+80")
+    settled(page)
+    db.update_deal("d85", amount=1)
+    found = page.next("view")
+    assert (found.data["kept"], found.data["changed"]) == ("8 deals", ["d85"])
+    db.delete_deal("d86")
+    found = page.next("view")
+    assert (found.data["kept"], found.data["changed"]) == ("7 deals", ["d86"])
 
 
 def test_so_many_pages_and_no_more(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
-from urllib.parse import urlencode
+from typing import IO
+from urllib.parse import urlencode, urlsplit
 
 from boards import Browser
 from dealdb import DealDatabase
@@ -89,3 +92,44 @@ def test_several_collections_each_have_their_deals(
         assert '<a href="/EU%20west/" aria-current="true"' in text
         assert '<a href="/EU%20west/deals/1">' in text
         assert browser.ask("/EU%20west/deals/1")[0] == 200
+
+
+def test_a_used_address_says_what_to_do_and_the_terminal_shows_another(server: Server) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "dealdb",
+        "--url",
+        f"unix://{server.socket}",
+        "board",
+        "--port",
+        "0",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        first = urlsplit(_printed(process.stdout))
+        browser, html = Browser(first.port or 0), {"accept": "text/html"}
+        # nobody is offered an address while the last one can still be used
+        assert "Each address works once" in browser.ask("/login", **html)[1]
+        assert "set-cookie" in browser.ask(f"/?{first.query}", **html)[2]
+        status, text, headers = browser.ask(f"/deals?sort=id&{first.query}", **html)
+        assert "set-cookie" not in headers
+        assert 'content="0;url=/login?used=1&amp;next=%2Fdeals%3Fsort%3Did"' in text
+        status, text, _ = browser.ask("/login?used=1&next=%2Fdeals", **html)
+        assert (status, "This address has been used" in text) == (403, True)
+        second = urlsplit(_printed(process.stdout))
+        assert (second.port, second.query != first.query) == (first.port, True)
+        # and no more than one
+        browser.ask("/login", **html)
+        assert "set-cookie" in browser.ask(f"/?{second.query}", **html)[2]
+        browser.ask("/login", **html)
+        assert urlsplit(_printed(process.stdout)).query not in (first.query, second.query)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _printed(lines: IO[str]) -> str:
+    """The next address that a board prints."""
+    return next(line for line in lines if line.startswith("Open")).removeprefix("Open").strip()

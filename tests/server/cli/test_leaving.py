@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from boards import Browser
+from dealdb import DealDatabase
+from servers import Server
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 COMMANDS = (["get", "x"], ["save", "id=1", "name=Acme"], ["stats"], ["find", "stage = 'Won'"], ["--help"])  # fmt: skip
@@ -131,3 +139,49 @@ def test_an_interrupt_in_code_that_was_a_text_ends_the_program_with_130() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
+
+
+@contextmanager
+def board_of(server: Server) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A board that waits for its server as long as it takes, and the address that it prints."""
+    url = f"unix://{server.socket}?socket_timeout_s=600"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dealdb", "--url", url, "board", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout.readline().removeprefix("Open").strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_board_ends_while_its_first_page_is_being_made(server: Server) -> None:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        db.loader.load([{"id": str(n), "stage": "Lead"} for n in range(20_000)])
+    # whatever the page still has to read comes no more
+    with board_of(server) as (process, _), server.frozen():
+        end(process, 0.2, signal.SIGINT)
+    assert process.returncode == 130
+
+
+def test_a_board_ends_while_somebody_waits_for_a_page(server: Server) -> None:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        db.save_deal({"id": "1", "stage": "Lead"})
+    with board_of(server) as (process, address):
+        parts = urlsplit(address)
+        browser = Browser(parts.port or 0)
+        _, _, headers = browser.ask(f"/?{parts.query}")
+        cookie = headers["set-cookie"].partition(";")[0]
+        assert browser.ask("/deals.json", cookie=cookie)[0] == 200
+        with (
+            server.frozen(),
+            closing(socket.create_connection(("127.0.0.1", browser.port))) as link,
+        ):
+            lines = ("GET /deals HTTP/1.1", f"host: {parts.netloc}", f"cookie: {cookie}", "", "")
+            link.sendall("\r\n".join(lines).encode())
+            end(process, 0.5, signal.SIGINT)
+    assert process.returncode == 130

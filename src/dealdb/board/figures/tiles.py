@@ -219,7 +219,7 @@ def _open_tiles(asked: PageRequest, shared: Mapping[str, str], span: _Span) -> I
     told = _Told(asked, summary, summary.result(asked.db), start)
     money = partial(short_money, locale)
     count = _Shape(
-        lambda each, currency: with_currency(locale.number(each), currency), is_money=False
+        lambda each, currency: in_currency(locale.number(each), currency), is_money=False
     )
     yield told.tile(
         "Open pipeline", "pipeline_value", _Shape(money, 1, f"than on {locale.day(since)}")
@@ -238,7 +238,7 @@ def _closed_tiles(
     told = _Told(asked, rates, rates.result(asked.db), _by_currency(was.result(asked.db)))
     money = partial(short_money, locale)
     share = _Shape(
-        lambda each, currency: with_currency(locale.share(each), currency),
+        lambda each, currency: in_currency(locale.share(each), currency),
         1,
         than,
         is_ratio=True,
@@ -300,6 +300,20 @@ def short_money(locale: Locale, value: Decimal, currency: str | None) -> str:
 def with_currency(text: str, currency: str | None) -> str:
     """A text with a currency behind it, if there is one."""
     return f"{text} {currency}" if currency else text
+
+
+def in_currency(text: str, currency: str | None) -> str:
+    """
+    A number of the deals in a currency, which is no money.
+
+    Examples
+    --------
+    >>> in_currency("26", "EUR"), in_currency("26", "(none)"), in_currency("26", None)
+    ('26 in EUR', '26 without a currency', '26')
+    """
+    if currency is None:
+        return text
+    return f"{text} without a currency" if currency == NONE else f"{text} in {currency}"
 
 
 def _without_money(options: Mapping[str, str]) -> dict[str, str]:

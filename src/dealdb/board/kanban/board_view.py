@@ -14,7 +14,7 @@ from dealdb.board.kanban.making import BoardColumn, Ends, Making, equals
 from dealdb.board.kanban.options import BoardOptions
 from dealdb.board.kanban.stage_figures import stage_figures
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.board.parts.conditions import names_now
+from dealdb.board.parts.parameters import asks_the_clock
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -151,7 +151,7 @@ def board_view(asked: PageRequest, deals: AtOnce | None = None) -> MadeBoard:
         return _made(Making(asked, found, today))
 
     # a moment later it may keep other deals, though none has changed
-    if names_now(asked.where):
+    if asks_the_clock(asked.where):
         return make()
     key = asked.base, asked.locale, tuple(asked.options), today
     return asked.kept.made(found.snapshot, key, make)

@@ -10,7 +10,7 @@ from dealdb.board.kanban.board_view import BoardView, board_view
 from dealdb.board.kanban.changed_deals import ChangedDeal, ChangedDeals, Step
 from dealdb.board.kanban.making import BoardColumn, Making
 from dealdb.board.kanban.moved_figures import moved_figures
-from dealdb.board.parts.conditions import names_now
+from dealdb.board.parts.parameters import asks_the_clock
 from dealdb.query import FixedDeals, QueryEngine
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -50,7 +50,7 @@ class RunningBoard:
     def _followed(self, step: Step) -> BoardView | None:
         """The last view with what has changed since; None where that is not known, or not told by deals alone."""
         last, asked = self._last, self._asked
-        if last is None or self._token is None or names_now(asked.where):
+        if last is None or self._token is None or asks_the_clock(asked.where):
             return None
         if last.options.by is not None or last.today != step.today:
             return None
@@ -87,6 +87,7 @@ def _moved(making: Making, before: BoardView, changed: ChangedDeals) -> BoardVie
         today=making.today,
         deals=before.deals + sum(deal.sign for deal in changed.deals if deal is not None),
         kept=before.kept + sum(deal.sign for deal, _ in kept),
+        link=before.link,
         options=making.options,
         columns=opened,
         closed=[_column(making, each, figures, keeps_cards=True) for each in before.closed],

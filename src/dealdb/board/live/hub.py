@@ -169,12 +169,13 @@ class LiveHub:
         while not self._closed.is_set():
             before, zone = day, self._time_zone()
             day = datetime.now(zone).date()
-            # what is overdue changes at midnight, without any commit
+            # what is overdue changes at midnight, without any commit; a filter on now() does at any time
             pause = AWAY_S if self._was_away.is_set() else _until_midnight(zone)
-            if day == before and not self._news.wait(pause) and not self._was_away.is_set():
-                continue
-            self._closed.wait(JOIN_S)
-            self._news.clear()
+            is_news = day != before or self._news.wait(pause) or self._was_away.is_set()
+            if is_news:
+                self._closed.wait(JOIN_S)
+                # never else: what has come since would be forgotten
+                self._news.clear()
             began = time.monotonic()
             with self._lock:
                 views, recent = list(self._views.values()), self._recent
@@ -186,7 +187,8 @@ class LiveHub:
                 # not before a view asks, and no longer than for this round
                 step = cache(partial(self._changes.step, recent.token, recent.rows_between))
                 for view in views:
-                    self._render(view, recent, step)
+                    if is_news or view.asks_the_clock:
+                        self._render(view, recent, step)
                 del step
             self._closed.wait(max(0.0, began + TICK_S - JOIN_S - time.monotonic()))
 

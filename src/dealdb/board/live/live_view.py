@@ -14,8 +14,11 @@ from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.client import wake
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
+from dealdb.board.parts.parameters import asks_the_clock
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dealdb.board.kanban.changed_deals import Step
     from dealdb.board.live.client import LiveClient
     from dealdb.board.live.recent import RecentCommits
@@ -55,6 +58,8 @@ class LiveView:
         The columns that they show.
     state
         The event without the deals, as it was sent last.
+    ids
+        Of the deals that a table had then; None before.
     """
 
     asked: PageRequest
@@ -62,6 +67,12 @@ class LiveView:
     shown: Mapping[ColumnKey, ShownColumn] | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
     board: RunningBoard | None = None
+    ids: pl.Series | None = None
+
+    @property
+    def asks_the_clock(self) -> bool:
+        """Whether pages may show other deals later, though none is changed."""
+        return self.asked.path in ("/", "/deals") and asks_the_clock(self.asked.where)
 
     def render(self, recent: RecentCommits, step: Callable[[], Step]) -> None:
         """
@@ -96,6 +107,7 @@ class LiveView:
         after()
 
     def _board(self, step: Step) -> tuple[_News, Callable[[], None], str | None]:
+        self._tell_moments_in(step.deals)
         self.board = self.board or RunningBoard(self.asked)
         view = self.board.view(step)
         before = self.shown
@@ -126,30 +138,37 @@ class LiveView:
 
     def _list(self) -> tuple[_News, Callable[[], None], str | None]:
         deals = AtOnce(self.asked.db)
+        self._tell_moments_in(deals)
         total = deals.query.count()
         is_list = self.asked.path == "/deals"
-        kept = deals.query.count(self.asked.where) if is_list and self.asked.where else total
+        before, here = self.ids, None
+        if is_list and self.asked.where:
+            here = deals.query.select(self.asked.where).frame["id"]
+        kept = total if here is None else len(here)
         state = _state(self.asked, deals.seq, total, kept)
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
             if ids is None or len(ids) > MOST_CHANGED:
                 return event("view", state | {"changed": None}, token)
-            found: list[str] = []
-            if ids and is_list:
-                here = deals.query.select(self.asked.where).frame["id"]
-                found = sorted(here.filter(here.is_in(list(ids))).to_list())
-            if is_told and not found and state == self.state:
+            found = set(ids) if is_list else set()
+            if here is not None:
+                # those that have left it, too
+                found = _among(here, ids) | _among(before, ids)
+            # no commit has done it: time has gone on
+            is_of_time = is_told and self.asks_the_clock and not ids and not _are_same(before, here)
+            if is_told and not found and state == self.state and not is_of_time:
                 return None
-            return event("view", state | {"changed": found}, token)
+            return event("view", state | {"changed": None if is_of_time else sorted(found)}, token)
 
         def after() -> None:
-            self.state = state
+            self.state, self.ids = state, here
 
         return news, after, None
 
     def _feed(self) -> None:
         """Each page is told what it has not seen, by the token of what it has seen."""
         deals = AtOnce(self.asked.db, ["id"])
+        self._tell_moments_in(deals)
         total = deals.query.count()
         state = _state(self.asked, deals.seq, total, total)
         made: dict[str | None, tuple[str | None, str | None]] = {}
@@ -163,6 +182,20 @@ class LiveView:
                 client.put(event("reload", state))
             elif is_news:
                 client.put(event("feed", state | {"commits": html}, token))
+
+    def _tell_moments_in(self, deals: AtOnce) -> None:
+        """Have moments told by the clocks of the zone that the pipeline has now."""
+        asked = self.asked.by_clocks_of(deals.pipeline.zone)
+        if asked != self.asked:
+            self.asked, self.board = asked, None
+
+
+def _among(here: pl.Series | None, ids: frozenset[str]) -> set[str]:
+    return set() if here is None or not ids else set(here.filter(here.is_in(list(ids))))
+
+
+def _are_same(before: pl.Series | None, here: pl.Series | None) -> bool:
+    return before is None or here is None or before.equals(here)
 
 
 class _News(Protocol):

@@ -122,7 +122,7 @@ def _begin(asked: PageRequest, since: str) -> Begin:
     if day is None:
         found = _read(since)
         if isinstance(found, datetime):
-            text = in_table(found.astimezone(UTC), locale)
+            text = in_table(found, locale)
             return Begin(day=None, moment=found, said=f"since {text}")
         day = found
     if day > today:

@@ -25,7 +25,7 @@ WIDTH, _LEAST_WIDTH, _MOST_WIDTH = 620, 280, 900
 _HINTS = {
     "by": "owner, source",
     "in": "this-quarter",
-    "since": "2026-10-01, monday",
+    "since": "2026-10-01",
     "until": "2027-01-01",
     "to": "EUR",
     "as_of": "now",
@@ -38,6 +38,7 @@ _LABELS = {
     "net": "first and last day only",
     "k": "top",
     "n": "runs",
+    "rho": "correlation",
 }
 _WINDOW = ("in", "since", "until")
 

@@ -98,5 +98,10 @@ def check(asked: PageRequest, _body: dict[str, Any]) -> tuple[int, dict[str, Any
 
 
 HEALTH = BoardPage(
-    path="/health", title="Health", template="health.html", show=show, has_filter=False
+    path="/health",
+    title="Health",
+    template="health.html",
+    show=show,
+    has_filter=False,
+    needs_server=False,
 )

@@ -65,6 +65,8 @@ class BoardPage:
         Whether the filter of its address says which deals it shows.
     is_visit
         Whether who looks at it has seen what changed until then.
+    needs_server
+        Whether there is nothing to show while the server is away.
     """
 
     path: str
@@ -74,3 +76,4 @@ class BoardPage:
     in_menu: bool = True
     has_filter: bool = True
     is_visit: bool = False
+    needs_server: bool = True

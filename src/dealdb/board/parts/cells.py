@@ -18,7 +18,7 @@ MOST_SHOWN = 120
 
 def shown(value: Any, locale: Locale) -> str:
     """
-    Text of a value; numbers with all their digits, moments in UTC, which they name.
+    Text of a value; numbers with all their digits, moments by the clocks of a zone, which they name.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def shown(value: Any, locale: Locale) -> str:
         case int() | float() | Decimal():
             return _number(value, locale)
         case datetime():
-            return f"{locale.day(value.date())} {value:%H:%M} UTC"
+            return locale.moment(value)
         case date():
             return locale.day(value)
         case list() | tuple():

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|--|/\*|\w+|.", re.DOTALL)
-# the day, which today() means, is the same for long
-_NOW = re.compile(r"\b(now|current_timestamp)\b", re.IGNORECASE)
 _OPENING, _CLOSING = {"(", "["}, {")", "]"}
 
 
@@ -72,18 +70,6 @@ def _alone(condition: str) -> str:
     if len(conditions_of(condition)) == 1 and _places_of_and(condition) is not None:
         return condition
     return f"({condition}\n)" if "--" in condition else f"({condition})"
-
-
-def names_now(where: str | None) -> bool:
-    """
-    Whether a filter may keep other deals a moment later: the moment stands in it, if only in a text.
-
-    Examples
-    --------
-    >>> names_now("updated > now() - 1h"), names_now("created > today() - 30d"), names_now(None)
-    (True, False, False)
-    """
-    return bool(_NOW.search(where or ""))
 
 
 def toggled(where: str | None, condition: str) -> tuple[str | None, bool]:

@@ -11,6 +11,8 @@ _TOKEN = re.compile(
     r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|--[^\n]*|/\*.*?(?:\*/|$)|::|:(?P<name>[A-Za-z_]\w*)|\w+|\s+|.",
     re.DOTALL,
 )
+# the words of a filter that mean a moment which goes on; the day, which today() means, is the same for long
+_CLOCK = frozenset(("now", "current_timestamp"))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
@@ -25,6 +27,20 @@ def parameters_of(where: str | None) -> list[str]:
     """
     found = (token["name"] for token in _TOKEN.finditer(where or ""))
     return list(dict.fromkeys(name for name in found if name))
+
+
+def asks_the_clock(where: str | None) -> bool:
+    """
+    Whether a filter may keep other deals a moment later, though none is changed.
+
+    It is also true of a column that is called ``now``: looking once too often does no harm.
+
+    Examples
+    --------
+    >>> asks_the_clock("updated > NOW() - 1h"), asks_the_clock("created > today() OR name = 'now'")
+    (True, False)
+    """
+    return any(token[0].lower() in _CLOCK for token in _TOKEN.finditer(where or ""))
 
 
 def with_values(where: str, values: dict[str, str]) -> str:

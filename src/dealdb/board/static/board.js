@@ -47,6 +47,14 @@ document.addEventListener("click", (event) => {
 
 window.dealdb = { say, address, send };
 
+// of a menu that is wider than a phone, the page that is shown
+const here = document.querySelector(".menu [aria-current]");
+if (here) {
+  const menu = here.closest(".menu");
+  const past = here.getBoundingClientRect().right - menu.getBoundingClientRect().right;
+  if (past > 0) menu.scrollLeft += past + 16;
+}
+
 // what is beside the content stands above it on a phone, and is folded there
 if (matchMedia("(max-width: 800px)").matches) {
   for (const each of document.querySelectorAll("[data-open-when-wide]")) each.open = false;

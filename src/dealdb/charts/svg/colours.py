@@ -129,7 +129,8 @@ def style_sheet() -> str:
 
     return (
         f":root {{\n{lines(LIGHT, '  ')}}}\n"
-        f"@media (prefers-color-scheme: dark) {{\n  :root {{\n{lines(DARK, '    ')}  }}\n}}\n{_LOOKS}"
+        # paper is light
+        f"@media screen and (prefers-color-scheme: dark) {{\n  :root {{\n{lines(DARK, '    ')}  }}\n}}\n{_LOOKS}"
     )
 
 

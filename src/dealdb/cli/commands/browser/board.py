@@ -102,7 +102,9 @@ def told(token_file: Path | None = None) -> Callable[[str], None]:
         say(f"{bold('Open')}  {address}")
         if token_file is not None:
             say(f"Others sign in there with the token in {token_file}.")
-        say("The address works once. Ctrl-C ends the board.")
+        say(
+            "The address works once; another is printed here when somebody needs one. Ctrl-C ends the board."
+        )
         # a program that waits for the address reads it from a pipe
         sys.stdout.flush()
 
