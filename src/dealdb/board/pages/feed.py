@@ -30,11 +30,11 @@ _SCHEMA: SchemaDict = {
 
 def show(asked: PageRequest) -> Shown:
     """The last commits, the newest first; those after a token or number with ``since``."""
-    since = asked.option("since")
+    since, seq = asked.option("since"), AtOnce(asked.db, ["id"]).seq
     if since is None:
-        found = last_commits(asked, AtOnce(asked.db, ["id"]).seq)
+        found = last_commits(asked, seq)
     else:
-        found = commits_after(asked, int(since) if since.isdigit() else since)
+        found = commits_after(asked, int(since) if since.isdigit() else since, seq)
     table = pl.DataFrame([_row(each) for each in found.commits], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from boards import Browser
 from changed_deals import MARKUP
 from dealdb import DealDatabase
+from dealdb.board.parts.commits import MOST_COMMITS
+from dealdb.store.history import feed as feeds
 
 
 def test_the_feed_goes_on_after_a_token(
@@ -21,3 +25,23 @@ def test_the_feed_goes_on_after_a_token(
     assert f'data-token="{page["token"]}"' in text
     assert not MARKUP.search(text)
     assert changed_board.ask("/feed?since=99999-0123456789abcdef")[0] in (400, 503)
+
+
+def test_of_many_commits_only_those_that_are_shown_are_read(
+    signed_in: Browser, db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = signed_in.data("/feed.json")
+    moment = first["commits"][0]["when"]
+    for n in range(MOST_COMMITS + 20):
+        db.save_deal({"id": "many", "amount": n + 1})
+    last = signed_in.data("/feed.json")["commits"][0]["seq"]
+    expected = [*range(last, last - MOST_COMMITS, -1)]
+    read, commit_of = [], feeds.commit_of
+    monkeypatch.setattr(feeds, "commit_of", lambda *given: read.append(1) or commit_of(*given))
+    for since in ("1", first["token"], moment):
+        read.clear()
+        found = signed_in.data(f"/feed.json?since={since}")
+        assert [each["seq"] for each in found["commits"]] == expected, since
+        assert len(read) == MOST_COMMITS, since
+    other = first["token"].partition("-")[0] + "-0123456789abcdef"
+    assert signed_in.ask(f"/feed?since={other}")[0] == 503
