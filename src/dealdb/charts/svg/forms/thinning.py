@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.charts.svg.forms.lines import MOST_POINTS
+
 # a picture of fewer takes no time
 MANY = 4_000
 # places to a pixel that a picture tells apart
@@ -15,7 +17,7 @@ def thinned(marks: pl.DataFrame, width: float) -> pl.DataFrame:
     """
     Of marks of a series at one place across, to a tenth of a pixel, the first and the last; all of a picture of few.
 
-    What bounds the axes stays, and so does every gap.
+    What bounds the axes stays, and so does every gap, and each point that a pointer finds.
 
     Examples
     --------
@@ -44,4 +46,15 @@ def thinned(marks: pl.DataFrame, width: float) -> pl.DataFrame:
         for row in (ordered[name].arg_min(), ordered[name].arg_max())
         if row is not None
     ]
-    return ordered.filter(is_end.fill_null(value=True).scatter(bounds, values=True))
+    kept = is_end.fill_null(value=True).scatter(bounds, values=True)
+    return ordered.filter(kept | _are_named(ordered, kept, series))
+
+
+def _are_named(marks: pl.DataFrame, kept: pl.Series, series: list[str]) -> pl.Series:
+    """Which marks are of a series that has a name at each point, or would come to have some."""
+    counts = marks.select(*series, kept.alias("kept")).select(
+        all=pl.len().over(series) if series else pl.len(),
+        some=pl.col("kept").sum().over(series) if series else pl.col("kept").sum(),
+    )
+    named = counts.select(pl.min_horizontal("all", "some") <= MOST_POINTS).to_series()
+    return named if series else named.new_from_index(0, marks.height)

@@ -18,7 +18,7 @@ WIDTH = 300.0
 def falling(n: int, seed: int) -> pl.DataFrame:
     random = Random(seed)
     rows, left = list[dict[str, object]](), {"a": 1.0, "b": 1.0}
-    for x in sorted(random.choice([random.random() * 900, 450.0]) for _ in range(n)):
+    for x in sorted(random.randrange(900) * 1.0 for _ in range(n)):
         name = random.choice("ab")
         left[name] *= 1 - random.random() / n
         value = None if random.random() < 0.0005 else left[name]
@@ -50,9 +50,10 @@ def heights(line: list[tuple[float, float]]) -> dict[int, list[float]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_is_left_out_is_not_seen(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    marks = falling(thinning.MANY, seed)
+    marks = falling(12_000, seed)
+    monkeypatch.setattr(thinning, "MANY", marks.height)
     whole = picture(marks)
     monkeypatch.setattr(thinning, "MANY", 0)
     thin = picture(marks)
@@ -65,6 +66,11 @@ def test_what_is_left_out_is_not_seen(monkeypatch: pytest.MonkeyPatch, seed: int
         for x, y in drawn_of_all:
             here = near[round(x * 10)]
             assert min(here) - 0.01 <= y <= max(here) + 0.01
+
+
+def test_points_that_have_names_keep_them() -> None:
+    marks = pl.DataFrame({"x": [1, 2] * 3_000, "value": range(6_000, 0, -1)})
+    assert thinning.thinned(marks, WIDTH).height == marks.height
 
 
 def test_a_picture_of_few_steps_is_drawn_from_all() -> None:
