@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from boards import Browser
 from changed_deals import MARKUP
 from dealdb import DealDatabase
 from dealdb.board.parts.commits import MOST_COMMITS
-from dealdb.store.history import feed as feeds
+from dealdb.store.history.feed_commits import Commit, commit_of
 
 
 def test_the_feed_goes_on_after_a_token(
@@ -36,8 +38,13 @@ def test_of_many_commits_only_those_that_are_shown_are_read(
         db.save_deal({"id": "many", "amount": n + 1})
     last = signed_in.data("/feed.json")["commits"][0]["seq"]
     expected = [*range(last, last - MOST_COMMITS, -1)]
-    read, commit_of = [], feeds.commit_of
-    monkeypatch.setattr(feeds, "commit_of", lambda *given: read.append(1) or commit_of(*given))
+    read: list[Commit] = []
+
+    def noted(*given: Any) -> Commit:
+        read.append(commit_of(*given))
+        return read[-1]
+
+    monkeypatch.setattr("dealdb.store.history.feed.commit_of", noted)
     for since in ("1", first["token"], moment):
         read.clear()
         found = signed_in.data(f"/feed.json?since={since}")
