@@ -791,7 +791,7 @@ MUTANTS = [
     ),
     Mutant(
         "facts that were handed out go on with the ledger",
-        "facts/follower.py",
+        "facts/following/follower.py",
         "found = ledger.copy()",
         "found = ledger",
         "tests/server/store/ledger/test_keeping.py",

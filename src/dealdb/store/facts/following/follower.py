@@ -15,12 +15,12 @@ from dealdb.model.moments import end_of_day_ms
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.facts.assumed import Assume
-from dealdb.store.facts.continued import FactsBase, is_of_deals
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.following.continued import FactsBase, is_of_deals
+from dealdb.store.facts.following.stage_entries import StageEntries
 from dealdb.store.facts.from_log import present_pipeline, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
-from dealdb.store.facts.stage_entries import StageEntries
 from dealdb.store.history.reading import is_known, read_history
 from dealdb.store.keys import Keys
 from dealdb.store.ledger.kept import beginning_of, has_facts

@@ -10,8 +10,8 @@ import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.database import LiveDeals
-from dealdb.store.facts.follower import FactsLog
-from dealdb.store.facts.stage_entries import _last_entries
+from dealdb.store.facts.following.follower import FactsLog
+from dealdb.store.facts.following.stage_entries import _last_entries
 from servers import Server
 
 IDS = [f"d{n}" for n in range(12)]

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
-from dealdb.store.facts.follower import FactsLog
+from dealdb.store.facts.following.follower import FactsLog
 from servers import Server
 from store_commits import assert_equal
 

@@ -9,8 +9,8 @@ import polars as pl
 from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts, present_currencies
 from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.following.stage_entries import part_of
 from dealdb.store.facts.from_log import deal_commits, present_pipeline, present_schema
-from dealdb.store.facts.stage_entries import part_of
 from dealdb.store.ledger.ledger import Ledger
 
 # what deals are changed by; all other commits say something of deals that they do not name

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import hypothesis.strategies as st
 from hypothesis import example, given, settings
 
-from dealdb.store.facts.continued import FactsBase
 from dealdb.store.facts.event import event_facts
+from dealdb.store.facts.following.continued import FactsBase
 from dealdb.store.ledger.ledger import Ledger
 from examples import of_profile
 from store_commits import COMMIT, assert_equal, entries_of
