@@ -29,7 +29,7 @@ PUT_BACK = (
 CLOSING = "tests/server/store/commit/test_deal_writer_closing.py"
 FACTS = "tests/server/store/facts/test_event.py tests/server/loader/facts/test_recorder.py"
 FOLD = "tests/unit/store/facts/test_event.py"
-ENTRIES = "tests/server/store/facts/test_stage_entries.py"
+ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
 SEALED = "tests/server/store/history/test_sealed_damage.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
@@ -793,7 +793,7 @@ MUTANTS = [
     ),
     Mutant(
         "facts that were handed out go on with the ledger",
-        "facts/follower.py",
+        "facts/following/follower.py",
         "found = ledger.copy()",
         "found = ledger",
         "tests/server/store/ledger/test_keeping.py",
@@ -1223,98 +1223,98 @@ MUTANTS = [
     ),
     Mutant(
         "since when a stage is kept outlives a save of it",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         'if moments or "stage" in fields:',
         "if moments:",
         ENTRIES,
     ),
     Mutant(
         "since when a stage is kept outlives what is told",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         'if moments or "stage" in fields:',
         'if "stage" in fields:',
         ENTRIES,
     ),
     Mutant(
         "since when a stage is kept outlives a load",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         'self._drop(entry.added["id"])',
         "pass",
         ENTRIES,
     ),
     Mutant(
         "since when a stage is kept outlives imports",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         "self._drop(ids_in(entry.kind, entry.data))",
         "pass",
         ENTRIES,
     ),
     Mutant(
         "since when a stage is kept outlives another pipeline",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         '_OF_ALL = ("schema", "pipeline", "mend")',
         '_OF_ALL = ("schema", "mend")',
         ENTRIES,
     ),
     Mutant(
         "since when a stage is kept outlives the history",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         "self.position, self._known = position, {}",
         "self.position = position",
         ENTRIES,
     ),
     Mutant(
         "commits since the last look are not followed",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         "                self._forget(entry)\n",
         "                pass\n",
         ENTRIES,
     ),
     Mutant(
         "stages of a moment to come are kept for good",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         " if deal not in later}",
         "}",
         ENTRIES,
     ),
     Mutant(
         "a deletion to come is none for stages that are kept",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         '(pl.col("at") >= now) | (pl.col("end") >= now)',
         'pl.col("at") >= now',
         ENTRIES,
     ),
     Mutant(
         "deleted deals stand in their stages",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         'past = named.filter((pl.col("at") < now) & is_alive)',
         'past = named.filter(pl.col("at") < now)',
         ENTRIES,
     ),
     Mutant(
         "stages to come are those of now",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         'past = named.filter((pl.col("at") < now) & is_alive)',
         "past = named.filter(is_alive)",
         ENTRIES,
     ),
     Mutant(
         "a deal whose stage was cleared stands in one",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         " in rows if stage is not None}",
         " in rows}",
         ENTRIES,
     ),
     Mutant(
         "commits are to come where the clock is behind",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         "now = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1",
         "now = epoch_ms(datetime.now(UTC)) + 1",
         ENTRIES,
     ),
     Mutant(
         "stages are called as they were",
-        "facts/stage_entries.py",
+        "facts/following/stage_entries.py",
         "event_facts(part_of(ledger, ids)).with_present_names()",
         "event_facts(part_of(ledger, ids))",
         ENTRIES,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dealdb.store.commit.definitions import Definitions
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
-    from dealdb.store.facts.follower import FactsLog
+    from dealdb.store.facts.following.follower import FactsLog
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.history.index.one_deal import DealHistories
@@ -91,7 +91,7 @@ class StoreHistory:
 
     @property
     def _facts(self) -> FactsLog:
-        from dealdb.store.facts.follower import FactsLog
+        from dealdb.store.facts.following.follower import FactsLog
 
         if self._lazy_facts is None:
             self._lazy_facts = FactsLog(self.link, self.keys, self._cache)

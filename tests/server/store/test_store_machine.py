@@ -49,7 +49,7 @@ from dealdb.store.bounds.wall import LAST_MS
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
 from dealdb.store.encoding import FACT_COLUMNS
-from dealdb.store.facts.follower import FactsLog
+from dealdb.store.facts.following.follower import FactsLog
 from dealdb.store.facts.kept_tables import whole_ledger
 from dealdb.store.facts.state import state_before
 from dealdb.store.history.changes import history_in, history_of

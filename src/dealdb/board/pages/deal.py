@@ -25,7 +25,7 @@ _OFFERED = ("owner", "source", "currency", "loss_reason")
 _MOST_NEAR = 5
 # comparing letter by letter takes 5 µs an id
 _MOST_COMPARED = 20_000
-# entries of the history; a deal that a program changes each minute has thousands
+# entries of the history
 _MOST_ENTRIES = 100
 
 
@@ -47,7 +47,7 @@ def show(asked: PageRequest) -> Shown:
     history = asked.db.deal_history(deal)
     if found is None and history.is_empty():
         raise DealNotFound(deal)
-    entries = history_entries(history, asked.db.schema, asked.locale)
+    entries, earlier = history_entries(history, asked.db.schema, asked.locale, _MOST_ENTRIES)
     values = dict(found) if found is not None else {}
     return Shown(
         for_template={
@@ -65,8 +65,8 @@ def show(asked: PageRequest) -> Shown:
             "inputs": form_fields(list(schema.fields), values, source.pipeline, asked.locale),
             "kinds": {stage.name: str(stage.kind) for stage in source.pipeline},
             "offers": offers(asked.db.query, _OFFERED, schema),
-            "entries": entries[:_MOST_ENTRIES],
-            "earlier": len(entries[_MOST_ENTRIES:]),
+            "entries": entries,
+            "earlier": earlier,
             "data_link": asked.base + data_path(deal),
         },
         data={

@@ -11,7 +11,6 @@ from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.commits import (
     MOST_COMMITS,
     MOST_DEALS,
-    LastCommits,
     commits_after,
     fed_commits,
     last_commits,
@@ -31,8 +30,8 @@ _SCHEMA: SchemaDict = {
 
 def show(asked: PageRequest) -> Shown:
     """The last commits, the newest first; those after a token or number with ``since``."""
-    since = asked.option("since")
-    found = _last(asked) if since is None else commits_after(asked, since)
+    since, seq = asked.option("since"), AtOnce(asked.db, ["id"]).seq
+    found = last_commits(asked, seq) if since is None else commits_after(asked, since, seq)
     table = pl.DataFrame([_row(each) for each in found.commits], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={
@@ -43,10 +42,6 @@ def show(asked: PageRequest) -> Shown:
         data={"token": found.token, "commits": table.to_dicts()},
         table=table,
     )
-
-
-def _last(asked: PageRequest) -> LastCommits:
-    return last_commits(asked, AtOnce(asked.db, ["id"]).seq)
 
 
 def _row(commit: Commit) -> tuple[Any, ...]:

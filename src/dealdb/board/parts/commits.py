@@ -13,6 +13,7 @@ from dealdb.formats.cells import to_text
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
+    from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_commits import Commit, DealChange
 
 # a page shows no more of them
@@ -67,9 +68,18 @@ class LastCommits:
     token: str
 
 
-def commits_after(asked: PageRequest, begin: int | str) -> LastCommits:
+def commits_after(asked: PageRequest, begin: int | str, seq: int = 0) -> LastCommits:
     """
-    The last commits after one, by its token or number.
+    The last commits after one; those that a page has no room for are not read.
+
+    Parameters
+    ----------
+    asked
+        The page.
+    begin
+        That one, by its token or number, or a moment.
+    seq
+        Number of the newest commit; 0 where what follows is known to be little.
 
     Raises
     ------
@@ -78,9 +88,17 @@ def commits_after(asked: PageRequest, begin: int | str) -> LastCommits:
     StoreError
         If the server can't be reached.
     """
+    first = seq - MOST_COMMITS
     with asked.db.changes(begin, timeout_s=0) as feed:
-        commits = deque(feed, maxlen=MOST_COMMITS)
-        return LastCommits(commits=list(reversed(commits)), token=feed.token)
+        if int(feed.token.partition("-")[0]) >= first:
+            return _read(feed)
+    with asked.db.changes(first, timeout_s=0) as feed:
+        return _read(feed)
+
+
+def _read(feed: Feed) -> LastCommits:
+    commits = deque(feed, maxlen=MOST_COMMITS)
+    return LastCommits(commits=list(reversed(commits)), token=feed.token)
 
 
 def last_commits(asked: PageRequest, seq: int) -> LastCommits:
@@ -94,12 +112,12 @@ def last_commits(asked: PageRequest, seq: int) -> LastCommits:
     """
     # a commit of a load has thousands of deals, which are all read for the few that are shown
     usual = len(asked.db) / max(1, seq)
-    found = commits_after(asked, max(0, seq - _STEPS[0]))
+    found = commits_after(asked, max(0, seq - _STEPS[0]), seq)
     for n in _STEPS[1:]:
         has_many = sum(len(each.deals) for each in found.commits) > _MANY_DEALS
         if has_many or n * usual > _MOST_READ or len(found.commits) >= seq:
             break
-        found = commits_after(asked, max(0, seq - n))
+        found = commits_after(asked, max(0, seq - n), seq)
     return found
 
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from dealdb.board.parts.cells import shown
 from dealdb.model.values import decode
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from dealdb.formats.locale import Locale
     from dealdb.model.schema import Field
 
@@ -56,10 +56,10 @@ class HistoryEntry:
 
 
 def history_entries(
-    history: pl.DataFrame, fields: Mapping[str, Field], locale: Locale
-) -> list[HistoryEntry]:
+    history: pl.DataFrame, fields: Mapping[str, Field], locale: Locale, most: int
+) -> tuple[list[HistoryEntry], int]:
     """
-    Entries of a history as ``deal_history`` gives it.
+    The last entries of a history as ``deal_history`` gives it, the newest first, and how many there are before them.
 
     Examples
     --------
@@ -76,15 +76,19 @@ def history_entries(
     ...     "at": day,
     ... }
     >>> rows = pl.DataFrame([row | {"before": None, "after": "Lead", "source": None}])
-    >>> [(each.day, each.who, each.change, each.lines) for each in history_entries(rows, {}, PLAIN)]
-    [('2026-01-31 09:30 UTC', 'ann', 'created', [('stage', None, 'Lead')])]
+    >>> entries, earlier = history_entries(rows, {}, PLAIN, 9)
+    >>> [(each.day, each.who, each.change, each.lines) for each in entries], earlier
+    ([('2026-01-31 09:30 UTC', 'ann', 'created', [('stage', None, 'Lead')])], 0)
     """
-    rows = history.to_dicts()
+    # a deal that a program changes each minute has thousands
+    numbers = history.select(pl.struct("seq", "at").rle_id()).to_series()
+    earlier = max(0, len(numbers) and numbers[-1] + 1 - most)
+    rows = history.filter(numbers >= earlier).to_dicts()
     found = [
         _entry(list(group), fields, locale)
         for _, group in groupby(rows, key=lambda row: (row["seq"], row["at"]))
     ]
-    return found[::-1]
+    return found[::-1], earlier
 
 
 def _entry(rows: list[dict[str, Any]], fields: Mapping[str, Field], locale: Locale) -> HistoryEntry:

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import polars as pl
+
 from dealdb.charts.chart import Chart, ChartForm
 from dealdb.charts.svg.colours import rules
 from dealdb.charts.svg.elements import Svg, element, escaped, moved
@@ -16,6 +18,7 @@ from dealdb.charts.svg.forms.dots import dots, scatter
 from dealdb.charts.svg.forms.funnel import funnel
 from dealdb.charts.svg.forms.heat import heat
 from dealdb.charts.svg.forms.lines import lines
+from dealdb.charts.svg.forms.thinning import thinned
 from dealdb.charts.svg.forms.waterfall import waterfall
 from dealdb.charts.svg.lettering import SMALL, SOFT, TEXT, TITLE, lettered, wrapped
 from dealdb.charts.svg.pen import Drawn, Link, Pen, Row, brief, nothing
@@ -212,14 +215,19 @@ def _panels(pen: Pen, width: float) -> list[tuple[Drawn, float, float]]:
 
 
 def _panel(pen: Pen, name: str | None, width: float) -> Drawn:
-    rows = list(pen.chart.of_panel(name).iter_rows(named=True))
-    scaled = [list(marks.iter_rows(named=True)) for marks in pen.chart.with_panel(name)]
+    rows = _rows(pen.chart, pen.chart.of_panel(name), width)
+    scaled = [_rows(pen.chart, marks, width) for marks in pen.chart.with_panel(name)]
     pen = replace(pen, scaled=scaled)
     piece = _FORMS[pen.chart.form](pen, rows, width) if rows else nothing()
     if len(pen.chart.panels) == 1 and name is None:
         return piece
     text = lettered(label_text(name, pen.locale), 0, 12, bold=True)
     return Drawn(piece.height + 22, [text, moved(piece.parts, 0, 22)], piece.notes)
+
+
+def _rows(chart: Chart, marks: pl.DataFrame, width: float) -> list[Row]:
+    seen = thinned(marks, width) if chart.form is ChartForm.STEPS else marks
+    return list(seen.iter_rows(named=True))
 
 
 def _framed(pen: Pen, parts: Sequence[Svg], width: float, height: float, prefix: str) -> str:

@@ -103,7 +103,8 @@ def told_facts(ledger: Ledger, until: int | None = None, assume: Assume = "birth
     rows, n_ghosts = _without_ghosts(_without_late_loads(rows, ids.len()), has_life)
     # only deals that no commit has can lack what the present says
     has_others = assume != "none" and not has_life.all()
-    currency = _one_currency(known, lives) if has_others else None
+    currencies = _currencies(known, lives) if has_others else None
+    currency = next(iter(currencies)) if currencies and len(currencies) == 1 else None
     if currency is not None:
         rows = _with_currency(rows, has_life, currency)
     made = folded(
@@ -123,7 +124,20 @@ def told_facts(ledger: Ledger, until: int | None = None, assume: Assume = "birth
         pipelines=made.pipelines,
         n_assumed=rows.filter("assumed")["id"].n_unique(),
         n_ghosts=n_ghosts,
+        currencies=currencies,
     )
+
+
+def present_currencies(ledger: Ledger) -> frozenset[str | None]:
+    """
+    The currencies that deals have now, and None where one has none.
+
+    Examples
+    --------
+    >>> present_currencies(Ledger())
+    frozenset()
+    """
+    return _currencies(ledger, Lives(ledger, ledger.commits()["at"]))
 
 
 def _ends(lives: Lives, at: pl.Series, of_life: pl.Series) -> pl.DataFrame:
@@ -229,17 +243,15 @@ def _without_ghosts(rows: pl.DataFrame, has_life: pl.Series) -> tuple[pl.DataFra
     return pl.concat([rows.filter(~foreign), some.filter(later > 0)]), ghosts
 
 
-def _one_currency(ledger: Ledger, lives: Lives) -> str | None:
-    """The currency that all deals of the present have; None where there are several, or deals without one."""
+def _currencies(ledger: Ledger, lives: Lives) -> frozenset[str | None]:
     present = lives.table.filter(pl.col("end").is_null()).select("life")
     cells = lives.with_life(ledger.cells("currency")).sort("seq")
     last = cells.unique("life", keep="last").select("life", "value")
-    found = present.join(last, on="life", how="left")["value"].unique()
-    return found[0] if len(found) == 1 else None
+    return frozenset(present.join(last, on="life", how="left")["value"].unique())
 
 
 def _with_currency(rows: pl.DataFrame, has_life: pl.Series, currency: str) -> pl.DataFrame:
-    """Rows with a currency for deals that are known from their history alone, which says nothing of it."""
+    """Rows with the one currency of all others for deals that are known from their history alone, which says none."""
     told = rows.filter(pl.col("field") == "currency")["id"]
     known = has_life | holds_of(told.unique(), has_life.len())
     bare = rows.filter(~known.gather(rows["id"]) & ~pl.col("op").is_in(ENDS))

@@ -50,6 +50,9 @@ class Facts:
         Deals with a value that is only assumed to have been so: since before it was recorded.
     n_ghosts
         Deals that are known from imported history alone, without an end: they are left out.
+    currencies
+        Those of all deals of the present, where there are deals that are known from imported history alone: where it is
+        one, these are taken to have it. None where there are no such deals.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class Facts:
     pipelines: Sequence[tuple[int, Pipeline]] = ()
     n_assumed: int = 0
     n_ghosts: int = 0
+    currencies: frozenset[str | None] | None = None
     _kept: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     # found when first asked for
     _deals: list[pl.Series] = field(default_factory=list, repr=False)

@@ -14,7 +14,7 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint import lease, write
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.facts import rebuild
-from dealdb.store.facts.follower import FactsLog
+from dealdb.store.facts.following.follower import FactsLog
 from dealdb.store.facts.kept_tables import whole_ledger
 from dealdb.store.facts.rebuild import lost_pieces, state_of_facts
 from dealdb.store.ledger.kept import has_facts

@@ -19,7 +19,7 @@ from dealdb.store.archive.manifest import Generation, read_manifest
 from dealdb.store.checkpoint import write
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
-from dealdb.store.facts.follower import FactsLog
+from dealdb.store.facts.following.follower import FactsLog
 from dealdb.store.facts.kept_tables import whole_ledger
 from dealdb.store.ledger.kept import has_facts
 from dealdb.store.ledger.ledger import Ledger

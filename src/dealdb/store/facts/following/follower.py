@@ -17,9 +17,10 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.following.continued import FactsBase, is_of_deals
+from dealdb.store.facts.following.stage_entries import StageEntries
 from dealdb.store.facts.from_log import present_pipeline, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
-from dealdb.store.facts.stage_entries import StageEntries
 from dealdb.store.history.reading import is_known, read_history
 from dealdb.store.keys import Keys
 from dealdb.store.ledger.kept import beginning_of, has_facts
@@ -58,6 +59,8 @@ class FactsLog:
         self._recorded: Facts | None = None
         # by the last commit that counts, and what is assumed
         self._events: dict[tuple[int, Assume], Facts] = {}
+        # of all commits so far, from which those of the next ones are made
+        self._bases: dict[Assume, FactsBase] = {}
         self._entries = StageEntries()
         renew_in_child(self)
 
@@ -98,7 +101,7 @@ class FactsLog:
         Cost
         ----
         As of ``recorded``. Where something was imported or saved with a moment of its own, and for ``"backfill"``, the
-        first time reads all fields.
+        first time reads all fields. After commits of few deals, a scan for the rows of these.
         """
         with self._lock:
             ledger = self._current()
@@ -108,8 +111,22 @@ class FactsLog:
                 # a few views, not one for each moment that was ever asked for
                 while len(self._events) >= _MOST_VIEWS:
                     self._events.pop(next(iter(self._events)))
-                self._events[until, assume] = event_facts(ledger, until, assume)
+                is_present = until == ledger.position.seq
+                self._events[until, assume] = (
+                    self._present(ledger, assume)
+                    if is_present
+                    else event_facts(ledger, until, assume)
+                )
             return self._events[until, assume]
+
+    def _present(self, ledger: Ledger, assume: Assume) -> Facts:
+        """Facts of all commits, of which few are newer than what is known."""
+        base = self._bases.get(assume)
+        found = None if base is None else base.continued(ledger)
+        if found is None:
+            self._bases[assume] = base = FactsBase.of(ledger, assume)
+            found = base.facts
+        return found
 
     def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
         """
@@ -181,15 +198,24 @@ class FactsLog:
         return pl.concat([pl.DataFrame(schema=columns), *rows])
 
     def _current(self) -> Ledger:
-        """The ledger with all commits; what was made of an older one is dropped."""
-        known = self._continued(self._ledger) or self._begun()
-        if known.position != self._ledger.position:
+        """The ledger with all commits; what does not hold any more of what was made of an older one is dropped."""
+        known = self._continued(self._ledger)
+        if known is None:
             self._forget()
+            known = self._begun()
+        if known.position != self._ledger.position:
+            self._outdate(known)
         self._ledger = known
         return known
 
+    def _outdate(self, ledger: Ledger) -> None:
+        """Drop what more commits have made another; what was known before them stays, where they only change deals."""
+        seq, self._recorded = self._ledger.position.seq, None
+        earlier = self._events if is_of_deals(ledger, seq) else {}
+        self._events = {key: facts for key, facts in earlier.items() if key[0] < seq}
+
     def _forget(self) -> None:
-        self._ledger, self._recorded, self._events = Ledger(), None, {}
+        self._ledger, self._recorded, self._events, self._bases = Ledger(), None, {}, {}
 
     def _continued(self, ledger: Ledger) -> Ledger | None:
         """The ledger with what is new; None where it is empty, or the history is another one by now."""

@@ -15,8 +15,8 @@ from dealdb.model.moments import epoch_ms
 from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.facts.fold import folded
-from dealdb.store.facts.follower import FactsLog
-from dealdb.store.facts.stage_entries import _last_entries
+from dealdb.store.facts.following.follower import FactsLog
+from dealdb.store.facts.following.stage_entries import _last_entries
 from servers import Server
 
 IDS = [f"d{n}" for n in range(12)]
