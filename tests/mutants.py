@@ -30,7 +30,7 @@ CLOSING = "tests/server/store/commit/test_deal_writer_closing.py"
 FACTS = "tests/server/store/facts/test_event.py tests/server/loader/facts/test_recorder.py"
 FOLD = "tests/unit/store/facts/test_event.py"
 ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
-SEALED = "tests/server/store/history/test_sealed_damage.py"
+SEALED = "tests/server/store/history/test_damage_of_segments.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )

@@ -1,4 +1,4 @@
-"""``Changes``: follows the deals from commit to commit, and says of which the figures of the board have changed."""
+"""``Steps``: follows the deals from commit to commit, and says of which the figures of the board have changed."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Step:
     changed: ChangedDeals | None
 
 
-class Changes:
+class Steps:
     """
     Goes through the commits of a collection, several in a step.
 

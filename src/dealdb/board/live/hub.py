@@ -9,7 +9,7 @@ from functools import cache, partial
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from dealdb.board.kanban.changed_deals import Changes
+from dealdb.board.kanban.changed_deals import Steps
 from dealdb.board.live.live_view import LiveView, event
 from dealdb.board.live.recent import RecentCommits
 from dealdb.errors import DealDBError, StoreError
@@ -56,7 +56,7 @@ class LiveHub:
         self._views: dict[ViewKey, LiveView] = {}
         self._recent: RecentCommits | None = None
         self._feed: Feed | None = None
-        self._changes = Changes(db)
+        self._steps = Steps(db)
         self._zone: tzinfo = UTC
         self._news = Event()
         self._was_away = Event()
@@ -185,7 +185,7 @@ class LiveHub:
                     _forget_told(view)
             if recent is not None and recent.token:
                 # not before a view asks, and no longer than for this round
-                step = cache(partial(self._changes.step, recent.token, recent.rows_between))
+                step = cache(partial(self._steps.step, recent.token, recent.rows_between))
                 for view in views:
                     if is_news or view.asks_the_clock:
                         self._render(view, recent, step)

@@ -211,7 +211,8 @@ class FactsLog:
     def _outdate(self, ledger: Ledger) -> None:
         """Drop what more commits have made another; what was known before them stays, where they only change deals."""
         seq, self._recorded = self._ledger.position.seq, None
-        earlier = self._events if is_of_deals(ledger, seq) else {}
+        # the kinds of commits are read only for facts that may stay
+        earlier = self._events if self._events and is_of_deals(ledger, seq) else {}
         self._events = {key: facts for key, facts in earlier.items() if key[0] < seq}
 
     def _forget(self) -> None:

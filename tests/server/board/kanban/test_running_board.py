@@ -13,7 +13,7 @@ import pytest
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.kanban import running_board
 from dealdb.board.kanban.board_view import BoardView, MadeBoard, board_view
-from dealdb.board.kanban.changed_deals import Changes
+from dealdb.board.kanban.changed_deals import Steps
 from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.live_view import shown_columns
 from dealdb.board.live.recent import RecentCommits
@@ -36,6 +36,7 @@ OPTIONS = {
     "all": [],
     "filter": [("where", "amount > 50 OR owner = 'Ann'")],
     "filter of the day": [("where", "expected_close < today()")],
+    "filter of the last hour": [("where", "updated > now() - 1h OR amount < 20")],
     "closes first": [("sort", "expected_close,-amount"), ("show", "Won"), ("closed", "all")],
     "by name": [("sort", "name")],
     "changed last": [("sort", "-updated"), ("closed", "365")],
@@ -127,8 +128,8 @@ def test_it_is_the_board_of_all_deals_after_any_commits(
     with db.changes() as feed, DealDatabase.from_url(f"unix://{server.socket}") as reader:
         recent = RecentCommits(feed.token)
         asked = PageRequest(db=db, names={}, options=options, locale=Locale("de-DE"))
-        running, changes = RunningBoard(asked), Changes(db)
-        running.view(changes.step(recent.token, recent.rows_between))
+        running, steps = RunningBoard(asked), Steps(db)
+        running.view(steps.step(recent.token, recent.rows_between))
         rounds = 40
         read = commits(reader)
         for _ in range(rounds):
@@ -139,11 +140,11 @@ def test_it_is_the_board_of_all_deals_after_any_commits(
             for _ in range(until - read):
                 recent.add(next(feed))
             read = max(read, until)
-            followed = running.view(changes.step(recent.token, recent.rows_between))
+            followed = running.view(steps.step(recent.token, recent.rows_between))
             fresh = PageRequest(db=db, names={}, options=options, locale=Locale("de-DE"))
             assert as_told(followed, fresh) == as_told(board_view(fresh), fresh)
     # else this would compare a thing with itself
-    follows = "by" not in dict(options) and "today" not in dict(options).get("where", "")
+    follows = "by" not in dict(options) and "now" not in dict(options).get("where", "")
     assert (len(made) < rounds * 0.8) == follows
 
 
@@ -193,10 +194,10 @@ def test_other_lines_than_before(
     db.set_pipeline(STAGES, force=True)
     with db.changes() as feed:
         recent = RecentCommits(feed.token)
-        running, changes = RunningBoard(asking := PageRequest(db=db, names={})), Changes(db)
-        running.view(changes.step(recent.token, recent.rows_between))
+        running, steps = RunningBoard(asking := PageRequest(db=db, names={})), Steps(db)
+        running.view(steps.step(recent.token, recent.rows_between))
         db.save_deal(step)
         recent.add(next(feed))
-        followed = running.view(changes.step(recent.token, recent.rows_between))
+        followed = running.view(steps.step(recent.token, recent.rows_between))
     fresh = PageRequest(db=db, names={})
     assert as_told(followed, asking) == as_told(board_view(fresh), fresh)
