@@ -203,7 +203,8 @@
       card.dataset.seq = data.rev;
       say(movedSaid(card, stage, fromLane, lane));
       await refresh([stageOf(from), stage ?? stageOf(from)]);
-      if (keepFocus) focusOn(card.dataset.id, to);
+      // whoever has gone on meanwhile, to a menu or another card, stays there
+      if (keepFocus && document.activeElement === document.body) focusOn(card.dataset.id, to);
     } else {
       back();
       if (keepFocus) titleOf(card).focus();
@@ -259,11 +260,18 @@
     for (const each of menu.querySelectorAll("[data-to]")) each.hidden = each.dataset.to === stage;
     showLanes(laneOf(sectionOf(menuCard)));
     menu.hidden = false;
-    const at = button.getBoundingClientRect();
-    menu.style.left = `${Math.max(8, Math.min(at.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
-    menu.style.top = `${Math.max(8, Math.min(at.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
+    placeMenu();
     button.setAttribute("aria-expanded", "true");
     itemsOf()[0]?.focus();
+  }
+  /** By its button, wherever scrolling or news have moved that; out of view there is none. */
+  function placeMenu() {
+    const at = menuCard && shownOf(menuCard)?.querySelector(".move")?.getBoundingClientRect();
+    // news may be about to bring the card back
+    if (!at) return;
+    if (at.bottom < 0 || at.top > innerHeight) { closeMenu(false); return; }
+    menu.style.left = `${Math.max(8, Math.min(at.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
+    menu.style.top = `${Math.max(8, Math.min(at.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
   }
   const itemsOf = () => [...menu.querySelectorAll("[role=menuitem]:not([hidden])")];
   /** The other lanes, below the stages. */
@@ -307,7 +315,7 @@
       else if (event.key === "Escape") { event.preventDefault(); closeMenu(true); }
       else if (event.key === "Tab") closeMenu(true);
     });
-    addEventListener("scroll", () => closeMenu(false), { capture: true, passive: true });
+    addEventListener("scroll", placeMenu, { capture: true, passive: true });
   }
   for (const each of document.querySelectorAll("[data-cancel]")) {
     each.addEventListener("click", () => each.closest("dialog").close(""));
