@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from connected import pause
 from dealdb import DealDatabase
 
 HOSTILE = ["<img src=x onerror=alert(1)>", "</script><b>", '"onload="x', "\u202eabc", "y" * 10_000]
@@ -24,6 +25,8 @@ def change_deals(db: DealDatabase) -> str:
             at=datetime(day.year, day.month, day.day, tzinfo=UTC),
         )  # fmt: skip
     begin = db.changes().token
+    # what changed is told by moments: two commits may not share one
+    pause()
     db.update_deal("D0", stage="Won")
     db.update_deal("D1", stage="Lost", loss_reason=HOSTILE[1])
     db.update_deal("D2", stage="Demo", expected_close=LATER)
