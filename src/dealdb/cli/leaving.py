@@ -6,6 +6,7 @@ It imports next to nothing, since it has to be there before all that is worth in
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
@@ -76,11 +77,17 @@ def _unraisable(lost: sys.UnraisableHookArgs) -> None:
     if number is None:
         sys.__unraisablehook__(lost)
         return
-    # not at the top: it would come before the first handler
-    from threading import Timer
+    # Python can't raise in here either, and starting a thread may take long on a busy machine
+    all_but_left = _thread.allocate_lock()
+    with all_but_left:
+        _thread.start_new_thread(_send_again, (number, all_but_left))
 
+
+def _send_again(number: int, all_but_left: _thread.LockType) -> None:
+    with all_but_left:
+        time.sleep(_AGAIN_S)
     INTERRUPTS.forget()
-    Timer(_AGAIN_S, os.kill, (os.getpid(), number)).start()
+    os.kill(os.getpid(), number)
 
 
 def _number_of(error: BaseException | None) -> int | None:

@@ -90,7 +90,12 @@ def test_signals_at_a_hundred_moments(numbers: list[signal.Signals]) -> None:
 
 
 LOST = """
-import signal, time
+import _thread, signal, time
+start = _thread.start_new_thread
+def start_slowly(*of):
+    start(*of)
+    time.sleep({busy_s})
+_thread.start_new_thread = start_slowly
 from dealdb.cli import leaving
 leaving.leave_in_order()
 class Thing:
@@ -104,11 +109,12 @@ except BaseException as error:
 """
 
 
+@pytest.mark.parametrize("busy_s", [0, 0.1])
 @pytest.mark.parametrize(
     ("name", "raised"), [("SIGINT", "KeyboardInterrupt()"), ("SIGTERM", "SystemExit(143)")]
 )
-def test_a_signal_in_a_finalizer_is_not_lost(name: str, raised: str) -> None:
-    code = LOST.format(name=name)
+def test_a_signal_in_a_finalizer_is_not_lost(name: str, raised: str, busy_s: float) -> None:
+    code = LOST.format(name=name, busy_s=busy_s)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == (f"{raised}\n", "")
 
