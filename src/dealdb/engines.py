@@ -33,8 +33,8 @@ _THREADS = Path("/proc/self/task")
 _POOL_THREAD = re.compile(r"polars-\d+")
 # what Polars says of an exception that came out of Python where it expected none
 _RAISED_INSIDE = re.compile(r"PyErr \{ type: <class '([\w.]+)'>")
-# and of one that was raised while it wrote a message about the first
-_LOST_INSIDE = re.compile(r"<unprintable \w+ object>.* is not a Polars data type", re.DOTALL)
+# what it takes for a value that it could not read, since an exception was raised meanwhile
+_LOST_INSIDE = re.compile(r"<unprintable \w+ object>")
 # its own interrupt, where nothing of its own catches it, is a panic without a text
 _PANIC_WITHOUT_TEXT = "panic from Rust code"
 
@@ -63,7 +63,7 @@ class _Engines:
         traceback: TracebackType | None,
     ) -> None:
         # a signal that Polars has answered by itself is raised here by its handler, in place of Polars' answer
-        meant = None if error is None else interrupt_behind(error)
+        meant = _first_interrupt(error)
         if meant is not None:
             raise meant from None
 
@@ -114,6 +114,16 @@ def _pool_has_started() -> bool:
     return False
 
 
+def _first_interrupt(error: BaseException | None) -> BaseException | None:
+    """The interrupt behind an error, or behind what was being handled when it was raised, as by a word of our own."""
+    while error is not None:
+        meant = interrupt_behind(error)
+        if meant is not None:
+            return meant
+        error = error.__context__
+    return None
+
+
 def is_interrupt(error: BaseException) -> bool:
     """Whether an error is what an engine has made of an interrupt of the program."""
     return interrupt_behind(error) is not None
@@ -131,9 +141,11 @@ def interrupt_behind(error: BaseException) -> BaseException | None:
         if raised:
             return _anew(raised[1]) if _is_by_handler(raised[1], text) else None
         return KeyboardInterrupt() if text == _PANIC_WITHOUT_TEXT else None
-    if isinstance(error, TypeError) and _LOST_INSIDE.search(text):
+    # not by its class: Polars is not imported here
+    is_of_polars = type(error).__module__.startswith("polars")
+    if (is_of_polars or isinstance(error, TypeError)) and _LOST_INSIDE.search(text):
         return KeyboardInterrupt()
-    if type(error).__module__.startswith("polars") and "KeyboardInterrupt" in text:
+    if is_of_polars and "KeyboardInterrupt" in text:
         return KeyboardInterrupt()
     return None
 

@@ -203,6 +203,17 @@ def test_what_is_raised_where_polars_panics_comes_out(
         signal.signal(signal.SIGUSR1, earlier)
 
 
+def test_an_interrupt_in_a_filter_comes_out(server: Server) -> None:
+    def interrupted(_: pl.Series) -> pl.Series:
+        raise KeyboardInterrupt
+
+    condition = pl.col("amount").map_batches(interrupted, return_dtype=pl.Boolean)
+    with DealDatabase(port=server.port) as db:
+        db.save_deal({"id": "1", "amount": 5})
+        with pytest.raises(KeyboardInterrupt):
+            db.query.find(condition)
+
+
 def test_a_panic_of_polars_itself_is_left_as_it_is() -> None:
     """Without a signal it is a fault of Polars, or of ours, and not an interrupt."""
 

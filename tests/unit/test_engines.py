@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from dealdb.engines import ENGINES, on_engines
+from dealdb.errors import QueryError
 
 PanicException = pl.exceptions.PanicException
 
@@ -54,6 +55,7 @@ def raised_inside(kind: type[BaseException] | str, where: str) -> BaseException:
         raised_inside("KeyboardInterrupt", "default_int_handler"),
         TypeError("<unprintable KeyboardInterrupt object> is not a Polars data type"),
         pl.exceptions.ComputeError("KeyboardInterrupt: "),
+        pl.exceptions.InvalidOperationError('conversion failed for ["<unprintable str object>"]'),
     ],
     ids=repr,
 )
@@ -62,6 +64,18 @@ def test_an_interrupt_comes_out_as_one(error: BaseException) -> None:
         fail(error)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_an_interrupt_comes_out_where_our_own_words_stand_before_it() -> None:
+    @on_engines
+    def fail_in_our_words() -> None:
+        try:
+            raise pl.exceptions.InvalidOperationError("KeyboardInterrupt: ")
+        except pl.exceptions.PolarsError:
+            raise QueryError("the filter can't be computed") from None
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_in_our_words()
 
 
 @pytest.mark.usefixtures("_handler")

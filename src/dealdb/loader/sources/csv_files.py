@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from dealdb.engines import is_interrupt
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import WriterMark, mark_of, undefused
 from dealdb.loader.chunk import MAX_COLUMNS, Chunk, RowPlace
@@ -310,7 +311,9 @@ class DelimitedSource:
                 schema=dict.fromkeys(self.headers, pl.String()),
                 quote_char=None if skeleton is block else '"',
             )
-        except pl.exceptions.PolarsError:
+        except pl.exceptions.PolarsError as error:
+            if is_interrupt(error):
+                raise
             return None
         return frame if frame.height == _n_lines(skeleton) else None
 
