@@ -30,6 +30,7 @@ from benchmarks import (
     queries,
 )
 from benchmarks.bench import Bench
+from benchmarks.board.endurance import board_hour
 from benchmarks.board.figure import board
 from benchmarks.measure import Figure
 from benchmarks.past.figure import history
@@ -69,8 +70,11 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "deal_history": (deal_history.deal_history, (_MIDDLE, _LARGE)),
     "history": (history, (_MIDDLE, _LARGE)),
     "board": (board, (_MIDDLE, _LARGE)),
+    "board_hour": (board_hour, (_MIDDLE,)),
     "catch_up": (catching_up.catch_up, _ALL),
 }
+# not run by default
+_LONG = {"board_hour"}
 _PACKAGES = (
     "dealdb",
     "redis",
@@ -110,7 +114,9 @@ def main() -> None:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("figure", nargs="*", help="figures to run; all by default")
+    parser.add_argument(
+        "figure", nargs="*", help="figures to run; by default all but those that take an hour"
+    )
     parser.add_argument("--list", action="store_true", help="name the figures and their sizes")
     parser.add_argument("--n", help="sizes, such as 1600,100000; each figure's own by default")
     parser.add_argument("--repeats", type=int, default=4, help="rounds of what takes seconds")
@@ -160,7 +166,7 @@ def run_all(options: argparse.Namespace) -> list[str]:
 
 def _chosen(options: argparse.Namespace) -> Iterator[tuple[int, str, Run]]:
     """Size by size, so that figures find the deals of the one before."""
-    names = options.figure or list(FIGURES)
+    names = options.figure or [name for name in FIGURES if name not in _LONG]
     given = [int(n) for n in options.n.split(",")] if options.n else None
     sizes = given or sorted({n for name in names for n in FIGURES[name][1]})
     for n in sizes:

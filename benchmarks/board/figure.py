@@ -1,11 +1,10 @@
-"""Figure ``board``: first paint, commit to page with 50 of them open, bytes, processor time and memory."""
+"""Figure ``board``: first paint, commit to page with 50 of them open, bytes and processor time."""
 
 from __future__ import annotations
 
 from benchmarks.bench import Bench
 from benchmarks.board.browsing import Look, browsing, can_browse, opening
 from benchmarks.board.datasette import beside_datasette
-from benchmarks.board.endurance import endurance
 from benchmarks.board.live import OURS, live
 from benchmarks.board.nicegui import beside_nicegui
 from benchmarks.board.saving import Saving
@@ -40,7 +39,6 @@ def board(bench: Bench, n: int) -> Figure:
         save = Saving(at)
         live(figure, ours, save)
         beside_nicegui(figure, ours, at, save)
-        endurance(figure, ours, save)
     bench.drop_loaded()
     return figure
 

@@ -54,9 +54,9 @@ def test_figures_run_and_are_kept(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_every_figure_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEALDB_BENCH_BOARD_MINUTES", "0.1")
-    _run("--n", "300", "--repeats", "1", "--results", tmp_path, "--no-page")
+    names = [line.split()[0] for line in _run("--list").splitlines()]
+    _run(*names, "--n", "300", "--repeats", "1", "--results", tmp_path, "--no-page")
 
-    names = _run("--list").splitlines()
     assert len(list(tmp_path.glob("*-300.json"))) == len(names) > 10
 
 
@@ -114,8 +114,9 @@ def test_what_a_server_sends_is_counted_and_passed_on() -> None:
 
 def test_growth_of_memory_is_a_line_without_the_warm_up() -> None:
     figure = Figure("board", 1_000)
-    # 30 MB at once, then 6 an hour
-    told(figure, 60, [(0, 100.0), *((minute, 130 + minute / 10) for minute in range(1, 61))])
+    # 30 MB in half an hour, then 6 an hour
+    warm = [(minute, 100.0 + minute) for minute in range(30)]
+    told(figure, 60, [*warm, *((minute, 130 + minute / 10) for minute in range(30, 61))])
 
     [line] = figure.lines
     assert line.ratios == [pytest.approx(6)]
