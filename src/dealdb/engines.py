@@ -5,8 +5,9 @@ What Polars and DuckDB do to the process that they run in, made harmless at the 
 run in this process is noted, and a child of such a process gets an error immediately.
 
 **Interrupts.** A signal's handler may run, and raise, in a piece of Python that Polars calls from Rust. Polars
-then panics or complains of something else, and what the handler raised is lost. Polars also answers Ctrl-C with
-an interrupt of its own besides Python's. The caller gets one exception, the one that the handler raised.
+then panics, complains of something else, or goes on with a wrong value, and what the handler raised is lost. Polars
+also answers Ctrl-C with an interrupt of its own besides Python's. The caller gets one exception, the one that the
+handler raised.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import ParamSpec, TypeVar
 
 from dealdb.errors import ForkError
@@ -39,6 +41,49 @@ _LOST_INSIDE = re.compile(r"<unprintable \w+ object>")
 _PANIC_WITHOUT_TEXT = "panic from Rust code"
 
 
+class _Lost:
+    """
+    Interrupts that Python can't raise where they come, and only tells of in ``sys.unraisablehook``.
+
+    One that comes while Polars reads a text makes it go on with another text, and nobody would know. They can come in
+    the main thread alone.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._before = sys.unraisablehook
+        self._error: BaseException | None = None
+
+    def watch(self) -> None:
+        """Note them from now on; may be called again before ``given``."""
+        if _is_main_thread():
+            if not self._depth:
+                self._before, sys.unraisablehook = sys.unraisablehook, self._note
+            self._depth += 1
+
+    def given(self) -> BaseException | None:
+        """What was lost since ``watch``; None for nothing."""
+        if not _is_main_thread():
+            return None
+        self._depth -= 1
+        # whoever has put another one in its place meanwhile goes on with that
+        if not self._depth and sys.unraisablehook == self._note:
+            sys.unraisablehook = self._before
+        error, self._error = self._error, None
+        return error
+
+    def _note(self, lost: sys.UnraisableHookArgs) -> None:
+        error = lost.exc_value
+        if error is None or not _is_raised_by_handler(error):
+            self._before(lost)
+            return
+        # without its frames: they would keep alive what is being collected
+        self._error = error.with_traceback(None)
+
+
+_LOST = _Lost()
+
+
 class _Engines:
     """The one context in which Polars and DuckDB may be called; may be entered again inside."""
 
@@ -55,6 +100,7 @@ class _Engines:
             raise ForkError(msg)
         # before the call: a fork during it is as bad as one after it
         self._have_run = True
+        _LOST.watch()
 
     def __exit__(
         self,
@@ -63,7 +109,7 @@ class _Engines:
         traceback: TracebackType | None,
     ) -> None:
         # a signal that Polars has answered by itself is raised here by its handler, in place of Polars' answer
-        meant = _first_interrupt(error)
+        meant = _LOST.given() or _first_interrupt(error)
         if meant is not None:
             raise meant from None
 
@@ -150,14 +196,33 @@ def interrupt_behind(error: BaseException) -> BaseException | None:
     return None
 
 
+def _is_raised_by_handler(error: BaseException) -> bool:
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    return frames is not None and frames.tb_frame.f_code in _codes_of_handlers()
+
+
 def _is_by_handler(name: str, text: str) -> bool:
     """Whether the exception that a panic reports was raised by a signal's handler."""
-    if name == "KeyboardInterrupt":
-        return True
-    handlers = (signal.getsignal(number) for number in signal.valid_signals())
-    codes = (getattr(handler, "__code__", None) for handler in handlers)
     # as the last line of the traceback has it
-    return any(code is not None and f"in {code.co_name}" in text for code in codes)
+    return name == "KeyboardInterrupt" or any(
+        f"in {code.co_name}" in text for code in _codes_of_handlers()
+    )
+
+
+def _codes_of_handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        code = getattr(handler, "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
+
+
+def _is_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
 
 
 def _anew(name: str) -> BaseException:

@@ -203,6 +203,54 @@ def test_what_is_raised_where_polars_panics_comes_out(
         signal.signal(signal.SIGUSR1, earlier)
 
 
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SoftTimeLimit])
+def test_an_interrupt_that_python_can_not_raise_comes_out_at_the_end(
+    server: Server, raised: type[BaseException]
+) -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise raised
+
+    class Collected:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGUSR1)
+
+    def interrupted(amounts: pl.Series) -> pl.Series:
+        Collected()
+        return amounts > 0
+
+    condition = pl.col("amount").map_batches(interrupted, return_dtype=pl.Boolean)
+    earlier, hook = signal.signal(signal.SIGUSR1, interrupt), sys.unraisablehook
+    try:
+        with DealDatabase(port=server.port) as db:
+            db.save_deal({"id": "1", "amount": 5})
+            with pytest.raises(raised):
+                db.query.find(condition)
+            assert sys.unraisablehook is hook
+    finally:
+        signal.signal(signal.SIGUSR1, earlier)
+
+
+def test_what_a_finalizer_itself_raises_is_told_as_ever(server: Server) -> None:
+    class Collected:
+        def __del__(self) -> None:
+            raise ValueError("of its own")
+
+    def collecting(amounts: pl.Series) -> pl.Series:
+        Collected()
+        return amounts > 0
+
+    told: list[str] = []
+    hook, sys.unraisablehook = sys.unraisablehook, lambda lost: told.append(str(lost.exc_value))
+    try:
+        with DealDatabase(port=server.port) as db:
+            db.save_deal({"id": "1", "amount": 5})
+            condition = pl.col("amount").map_batches(collecting, return_dtype=pl.Boolean)
+            assert len(db.query.find(condition)) == 1
+    finally:
+        sys.unraisablehook = hook
+    assert told == ["of its own"]
+
+
 def test_an_interrupt_in_a_filter_comes_out(server: Server) -> None:
     def interrupted(_: pl.Series) -> pl.Series:
         raise KeyboardInterrupt
