@@ -258,7 +258,8 @@ class Model:
 
     def _drop(self, deal: str, row: int) -> None:
         self.deals -= 1
-        self.rows.pop(row, None)
+        owner, _ = self.rows.pop(row, (deal, {}))
+        self.has_shared_rows |= owner != deal
         if deal in self._told and self._told[deal][0] == row:
             del self._told[deal]
             self._events[deal].append(("deleted", None, None, None))
