@@ -140,9 +140,8 @@ class FactsLog:
             entries = self._entries
             # the ledger need not know what no deal is asked for
             self._follow(entries)
-            missing = entries.missing(ids)
-            found = entries.read(self._current(), missing) if missing else {}
-            return found | entries.known(ids)
+            missing, known = entries.missing(ids), entries.known(ids)
+            return known | (entries.read(self._current(), missing) if missing else {})
 
     def _follow(self, entries: StageEntries) -> None:
         since = entries.position

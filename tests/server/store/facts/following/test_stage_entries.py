@@ -17,7 +17,7 @@ from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.facts.fold import folded
 from dealdb.store.facts.following.follower import FactsLog
-from dealdb.store.facts.following.stage_entries import _last_entries
+from dealdb.store.facts.following.stage_entries import _MOST_KEPT, _last_entries
 from servers import Server
 
 IDS = [f"d{n}" for n in range(12)]
@@ -189,6 +189,15 @@ def test_a_clock_that_was_set_back_moves_what_was_before(db: DealDatabase) -> No
         expected = all_entries(db)
         assert {at for _, at in expected.values()} == {min(earlier, earlier + later)}
         assert deals.stage_entries(IDS) == expected
+
+
+def test_more_deals_than_are_kept(db: DealDatabase) -> None:
+    deals = LiveDeals(db)
+    many = [f"m{n}" for n in range(_MOST_KEPT)]
+    db.loader.load(pl.DataFrame({"id": many, "stage": "Lead"}), bar=False)
+    asked = [*IDS, *many]
+    assert deals.stage_entries(asked[:-1]).keys() == {*asked[:-1]}
+    assert deals.stage_entries(asked).keys() == {*asked}
 
 
 def test_a_stage_to_come_is_asked_for_again(db: DealDatabase) -> None:
