@@ -10,7 +10,7 @@ from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts, present_currencies
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.following.stage_entries import part_of
-from dealdb.store.facts.from_log import deal_commits, present_pipeline, present_schema
+from dealdb.store.facts.from_log import present_pipeline
 from dealdb.store.ledger.ledger import Ledger
 
 # what deals are changed by; all other commits say something of deals that they do not name
@@ -72,33 +72,37 @@ class FactsBase:
             return None
         part = part_of(ledger, ids.to_list())
         new, old = (event_facts(part, seq, self.assume) for seq in (None, self.seq))
-        if not self._keeps_currency(part, old, new):
+        currencies = self._currencies(part, old, new)
+        if currencies is None:
             return None
-        commits = deal_commits(ledger.commits())
-        return _joined(base, old, new, commits, _deals_of(part))
+        return _joined(base, old, new, _deals_of(part), currencies)
 
     def _is_followed_plainly(self, ledger: Ledger) -> bool:
         """Whether the commits since say nothing of other deals than those that they name."""
-        base = self.facts
         return (
             is_of_deals(ledger, self.seq)
-            and present_schema(ledger) == base.schema
-            and present_pipeline(ledger) == base.pipeline
+            # where nobody has said what the stages mean, their names propose it
+            and present_pipeline(ledger) == self.facts.pipeline
             # where the clock was set back, commits of before count from an earlier moment on
             and _moment_of(ledger, self.seq) == self.at
         )
 
-    def _keeps_currency(self, part: Ledger, old: Facts, new: Facts) -> bool:
-        """Whether what is assumed of deals that are known from imported history alone is as it was."""
+    def _currencies(self, part: Ledger, old: Facts, new: Facts) -> frozenset[str | None] | None:
+        """
+        The currencies that deals have now, none where nothing is assumed of any.
+
+        None where what is assumed of deals that are known from imported history alone may be another one.
+        """
         if old.currencies is not None or new.currencies is not None:
             # one of them has come to be more than that
-            return False
+            return None
         whole = self.facts.currencies
         if whole is None:
-            return True
+            return frozenset()
         now, before = present_currencies(part), present_currencies(part.upto(self.seq))
         # what is left of several is known only where none of them can have gone
-        return now == whole if len(whole) == 1 else len(whole) > 1 and before <= now
+        is_kept = now == whole if len(whole) == 1 else len(whole) > 1 and before <= now
+        return whole | now if is_kept else None
 
 
 def is_of_deals(ledger: Ledger, since: int) -> bool:
@@ -133,7 +137,9 @@ def _deals_of(part: Ledger) -> pl.Series:
     return pl.concat([part.ids.table()["id"], part.gone.table()["id"]]).unique()
 
 
-def _joined(base: Facts, old: Facts, new: Facts, commits: pl.DataFrame, deals: pl.Series) -> Facts:
+def _joined(
+    base: Facts, old: Facts, new: Facts, deals: pl.Series, currencies: frozenset[str | None]
+) -> Facts:
     """
     Facts of all deals: those of before, with what some deals have now in place of what they had.
 
@@ -143,10 +149,10 @@ def _joined(base: Facts, old: Facts, new: Facts, commits: pl.DataFrame, deals: p
         Of all deals, before.
     old, new
         Of some deals, before and now.
-    commits
-        Of all deals, now.
     deals
         The ids of the deals that ``old`` and ``new`` are of.
+    currencies
+        That deals have now; none where nothing is assumed of any.
     """
     own = base.lives["id"].is_in(deals.implode())
     lives, of_base, of_new = _renumbered(base.lives, old.lives, new.lives, own)
@@ -165,11 +171,12 @@ def _joined(base: Facts, old: Facts, new: Facts, commits: pl.DataFrame, deals: p
         pipeline=base.pipeline,
         lives=lives,
         read=read,
-        commits=commits,
+        # those of all deals: a part has them all
+        commits=new.commits,
         pipelines=base.pipelines,
         n_assumed=base.n_assumed - old.n_assumed + new.n_assumed,
         n_ghosts=base.n_ghosts - old.n_ghosts + new.n_ghosts,
-        currencies=base.currencies,
+        currencies=currencies or None,
     )
 
 

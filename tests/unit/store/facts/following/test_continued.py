@@ -46,6 +46,11 @@ LATER = st.one_of(PLAIN, PLAIN, PLAIN, PLAIN, PLAIN, COMMIT)
     later=[[(("delete", "d", 1), 9)]],
     assume="birth",
 )
+@example(
+    commits=[EURO, (("set", "d", 1, {"currency": "USD"}, 0), 9), (("facts", PAST), 9)],
+    later=[[(("set", "e", 2, {"currency": "GBP"}, 0), 9)]],
+    assume="birth",
+)
 @given(
     commits=st.lists(COMMIT, max_size=10),
     later=st.lists(st.lists(LATER, min_size=1, max_size=4), min_size=1, max_size=3),
