@@ -79,8 +79,9 @@ class FactsBase:
 
     def _is_followed_plainly(self, ledger: Ledger) -> bool:
         """Whether the commits since say nothing of other deals than those that they name."""
+        kinds = ledger.table("commits")["kind"].slice(self.seq)
         return (
-            is_of_deals(ledger, self.seq)
+            bool(kinds.is_in(_OF_DEALS).all())
             # where nobody has said what the stages mean, their names propose it
             and present_pipeline(ledger) == self.facts.pipeline
             # where the clock was set back, commits of before count from an earlier moment on
@@ -103,19 +104,6 @@ class FactsBase:
         # what is left of several is known only where none of them can have gone
         is_kept = now == whole if len(whole) == 1 else len(whole) > 1 and before <= now
         return whole | now if is_kept else None
-
-
-def is_of_deals(ledger: Ledger, since: int) -> bool:
-    """
-    Whether all commits after one only change deals.
-
-    Examples
-    --------
-    >>> is_of_deals(Ledger(), 0)
-    True
-    """
-    kinds = ledger.table("commits")["kind"].slice(since)
-    return bool(kinds.is_in(_OF_DEALS).all())
 
 
 def _moment_of(ledger: Ledger, seq: int) -> int | None:
