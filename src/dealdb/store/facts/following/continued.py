@@ -146,13 +146,15 @@ def _joined(
     lives, of_base, of_new = _renumbered(base.lives, old.lives, new.lives, own)
 
     def read(name: str) -> pl.DataFrame:
-        before, now = base.of(name), new.of(name)
+        before, now = base.of(name), _with_numbers(new.of(name), of_new)
+        # most commits change few fields: the tables of all others are held once
+        if of_base is None and now.equals(_with_numbers(old.of(name), own.arg_true())):
+            return before
         others = before.filter(~own.gather(before["life"]))
         if of_base is not None:
-            others = others.with_columns(of_base.gather(others["life"]).alias("life"))
-        changed = now.with_columns(of_new.gather(now["life"]).alias("life"))
+            others = _with_numbers(others, of_base)
         # a life is of one of them alone
-        return others.merge_sorted(changed, "life")
+        return others.merge_sorted(now, "life")
 
     return Facts(
         schema=base.schema,
@@ -171,7 +173,7 @@ def _joined(
 def _renumbered(
     base: pl.DataFrame, old: pl.DataFrame, new: pl.DataFrame, own: pl.Series
 ) -> tuple[pl.DataFrame, pl.Series | None, pl.Series]:
-    """All lives in their order, and the numbers in it of the lives before (None: as they were) and of the new ones."""
+    """All lives in their order, and the numbers in it of the others before (None: as they were) and of the new ones."""
     told = pl.exclude("life")
     if new.select(told).equals(old.select(told)):
         # both are in the order of all lives
@@ -186,4 +188,12 @@ def _renumbered(
         return none.scatter(some, number.filter(of)) if some.len() else none
 
     lives = joined.with_columns(number.alias("life")).select(base.columns)
-    return lives, numbers(~is_new, base.height), numbers(is_new, new.height)
+    # where all that is new comes after the others, these keep their numbers
+    are_as_before = bool(((joined["life"] == number) | is_new).all())
+    of_base = None if are_as_before else numbers(~is_new, base.height)
+    return lives, of_base, numbers(is_new, new.height)
+
+
+def _with_numbers(facts: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
+    """Facts with the numbers that lives have in another order."""
+    return facts.with_columns(numbers.gather(facts["life"]).cast(pl.UInt32).alias("life"))
