@@ -72,7 +72,7 @@ class FactsBase:
             return None
         part = part_of(ledger, ids.to_list())
         new, old = (event_facts(part, seq, self.assume) for seq in (None, self.seq))
-        currencies = self._currencies(part, old, new)
+        currencies = self._currencies(part, old)
         if currencies is None:
             return None
         return _joined(base, old, new, _deals_of(part), currencies)
@@ -88,13 +88,13 @@ class FactsBase:
             and _moment_of(ledger, self.seq) == self.at
         )
 
-    def _currencies(self, part: Ledger, old: Facts, new: Facts) -> frozenset[str | None] | None:
+    def _currencies(self, part: Ledger, old: Facts) -> frozenset[str | None] | None:
         """
         The currencies that deals have now, none where nothing is assumed of any.
 
         None where what is assumed of deals that are known from imported history alone may be another one.
         """
-        if old.currencies is not None or new.currencies is not None:
+        if old.currencies is not None:
             # one of them has come to be more than that
             return None
         whole = self.facts.currencies
