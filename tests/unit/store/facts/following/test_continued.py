@@ -93,8 +93,12 @@ CASES = {
     "a new deal": Case([EURO, DOLLAR], [saved("b", 2, stage="Lead")]),
     "a new deal of before all others": Case([EURO, DOLLAR], [saved("b", 2, at=7, stage="Lead")]),
     "a deal that begins earlier": Case([EURO, DOLLAR], [saved("d", 1, at=7, stage="Lead")]),
-    "a deal with a row of another": Case(
-        [EURO, saved("b", 1, stage="Lead"), saved("b", 0, owner="Ann")], [saved("a", 0, owner="5")]
+    "deals with rows of others": Case(
+        [
+            *(saved(deal, row, stage="Lead") for row, deal in enumerate("abc")),
+            *(saved(deal, row, owner="Ann") for row, deal in enumerate("bc")),
+        ],
+        [saved("a", 0, owner="5")],
     ),
     "values that are assumed": Case(
         [EURO, told(("a", "owner", 5, "Ann", "set"))], [saved("a", 0, owner="5")]
