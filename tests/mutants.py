@@ -1435,7 +1435,7 @@ MUTANTS = [
     Mutant(
         "since when a stage is kept outlives the history",
         "facts/following/stage_entries.py",
-        "self.position, self._known = position, {}",
+        "self.position, self._known, self._last_ms = position, {}, 0",
         "self.position = position",
         ENTRIES,
     ),
