@@ -77,5 +77,6 @@ def assert_equal(found: Facts, expected: Facts) -> None:
     assert (found.schema, found.pipeline) == (expected.schema, expected.pipeline)
     assert found.pipelines == expected.pipelines
     assert (found.n_assumed, found.n_ghosts) == (expected.n_assumed, expected.n_ghosts)
+    assert found.currencies == expected.currencies
     for name in expected.schema:
         assert found.of(name).equals(expected.of(name)), name

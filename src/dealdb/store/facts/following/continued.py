@@ -10,7 +10,7 @@ from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts, present_currencies
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.following.stage_entries import part_of
-from dealdb.store.facts.from_log import deal_commits, present_pipeline, present_schema
+from dealdb.store.facts.from_log import present_pipeline
 from dealdb.store.ledger.ledger import Ledger
 
 # what deals are changed by; all other commits say something of deals that they do not name
@@ -72,46 +72,38 @@ class FactsBase:
             return None
         part = part_of(ledger, ids.to_list())
         new, old = (event_facts(part, seq, self.assume) for seq in (None, self.seq))
-        if not self._keeps_currency(part, old, new):
+        currencies = self._currencies(part, old)
+        if currencies is None:
             return None
-        commits = deal_commits(ledger.commits())
-        return _joined(base, old, new, commits, _deals_of(part))
+        return _joined(base, old, new, _deals_of(part), currencies)
 
     def _is_followed_plainly(self, ledger: Ledger) -> bool:
         """Whether the commits since say nothing of other deals than those that they name."""
-        base = self.facts
+        kinds = ledger.table("commits")["kind"].slice(self.seq)
         return (
-            is_of_deals(ledger, self.seq)
-            and present_schema(ledger) == base.schema
-            and present_pipeline(ledger) == base.pipeline
+            bool(kinds.is_in(_OF_DEALS).all())
+            # where nobody has said what the stages mean, their names propose it
+            and present_pipeline(ledger) == self.facts.pipeline
             # where the clock was set back, commits of before count from an earlier moment on
             and _moment_of(ledger, self.seq) == self.at
         )
 
-    def _keeps_currency(self, part: Ledger, old: Facts, new: Facts) -> bool:
-        """Whether what is assumed of deals that are known from imported history alone is as it was."""
-        if old.currencies is not None or new.currencies is not None:
+    def _currencies(self, part: Ledger, old: Facts) -> frozenset[str | None] | None:
+        """
+        The currencies that deals have now, none where nothing is assumed of any.
+
+        None where what is assumed of deals that are known from imported history alone may be another one.
+        """
+        if old.currencies is not None:
             # one of them has come to be more than that
-            return False
+            return None
         whole = self.facts.currencies
         if whole is None:
-            return True
+            return frozenset()
         now, before = present_currencies(part), present_currencies(part.upto(self.seq))
         # what is left of several is known only where none of them can have gone
-        return now == whole if len(whole) == 1 else len(whole) > 1 and before <= now
-
-
-def is_of_deals(ledger: Ledger, since: int) -> bool:
-    """
-    Whether all commits after one only change deals.
-
-    Examples
-    --------
-    >>> is_of_deals(Ledger(), 0)
-    True
-    """
-    kinds = ledger.table("commits")["kind"].slice(since)
-    return bool(kinds.is_in(_OF_DEALS).all())
+        is_kept = now == whole if len(whole) == 1 else len(whole) > 1 and before <= now
+        return whole | now if is_kept else None
 
 
 def _moment_of(ledger: Ledger, seq: int) -> int | None:
@@ -133,7 +125,9 @@ def _deals_of(part: Ledger) -> pl.Series:
     return pl.concat([part.ids.table()["id"], part.gone.table()["id"]]).unique()
 
 
-def _joined(base: Facts, old: Facts, new: Facts, commits: pl.DataFrame, deals: pl.Series) -> Facts:
+def _joined(
+    base: Facts, old: Facts, new: Facts, deals: pl.Series, currencies: frozenset[str | None]
+) -> Facts:
     """
     Facts of all deals: those of before, with what some deals have now in place of what they had.
 
@@ -143,40 +137,43 @@ def _joined(base: Facts, old: Facts, new: Facts, commits: pl.DataFrame, deals: p
         Of all deals, before.
     old, new
         Of some deals, before and now.
-    commits
-        Of all deals, now.
     deals
         The ids of the deals that ``old`` and ``new`` are of.
+    currencies
+        That deals have now; none where nothing is assumed of any.
     """
     own = base.lives["id"].is_in(deals.implode())
     lives, of_base, of_new = _renumbered(base.lives, old.lives, new.lives, own)
 
     def read(name: str) -> pl.DataFrame:
-        before, now = base.of(name), new.of(name)
+        before, now = base.of(name), _with_numbers(new.of(name), of_new)
+        # most commits change few fields: the tables of all others are held once
+        if of_base is None and now.equals(_with_numbers(old.of(name), own.arg_true())):
+            return before
         others = before.filter(~own.gather(before["life"]))
         if of_base is not None:
-            others = others.with_columns(of_base.gather(others["life"]).alias("life"))
-        changed = now.with_columns(of_new.gather(now["life"]).alias("life"))
+            others = _with_numbers(others, of_base)
         # a life is of one of them alone
-        return others.merge_sorted(changed, "life")
+        return others.merge_sorted(now, "life")
 
     return Facts(
         schema=base.schema,
         pipeline=base.pipeline,
         lives=lives,
         read=read,
-        commits=commits,
+        # those of all deals: a part has them all
+        commits=new.commits,
         pipelines=base.pipelines,
         n_assumed=base.n_assumed - old.n_assumed + new.n_assumed,
         n_ghosts=base.n_ghosts - old.n_ghosts + new.n_ghosts,
-        currencies=base.currencies,
+        currencies=currencies or None,
     )
 
 
 def _renumbered(
     base: pl.DataFrame, old: pl.DataFrame, new: pl.DataFrame, own: pl.Series
 ) -> tuple[pl.DataFrame, pl.Series | None, pl.Series]:
-    """All lives in their order, and the numbers in it of the lives before (None: as they were) and of the new ones."""
+    """All lives in their order, and the numbers in it of the others before (None: as they were) and of the new ones."""
     told = pl.exclude("life")
     if new.select(told).equals(old.select(told)):
         # both are in the order of all lives
@@ -191,4 +188,12 @@ def _renumbered(
         return none.scatter(some, number.filter(of)) if some.len() else none
 
     lives = joined.with_columns(number.alias("life")).select(base.columns)
-    return lives, numbers(~is_new, base.height), numbers(is_new, new.height)
+    # where all that is new comes after the others, these keep their numbers
+    are_as_before = bool(((joined["life"] == number) | is_new).all())
+    of_base = None if are_as_before else numbers(~is_new, base.height)
+    return lives, of_base, numbers(is_new, new.height)
+
+
+def _with_numbers(facts: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
+    """Facts with the numbers that lives have in another order."""
+    return facts.with_columns(numbers.gather(facts["life"]).cast(pl.UInt32).alias("life"))

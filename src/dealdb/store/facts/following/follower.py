@@ -17,9 +17,9 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
-from dealdb.store.facts.following.continued import FactsBase, is_of_deals
+from dealdb.store.facts.following.continued import FactsBase
 from dealdb.store.facts.following.stage_entries import StageEntries
-from dealdb.store.facts.from_log import present_pipeline, recorded_facts
+from dealdb.store.facts.from_log import present_pipeline, present_schema, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
 from dealdb.store.history.reading import is_known, read_history
 from dealdb.store.keys import Keys
@@ -140,9 +140,8 @@ class FactsLog:
             entries = self._entries
             # the ledger need not know what no deal is asked for
             self._follow(entries)
-            missing = entries.missing(ids)
-            found = entries.read(self._current(), missing) if missing else {}
-            return found | entries.known(ids)
+            missing, known = entries.missing(ids), entries.known(ids)
+            return known | (entries.read(self._current(), missing) if missing else {})
 
     def _follow(self, entries: StageEntries) -> None:
         since = entries.position
@@ -209,11 +208,14 @@ class FactsLog:
         return known
 
     def _outdate(self, ledger: Ledger) -> None:
-        """Drop what more commits have made another; what was known before them stays, where they only change deals."""
+        """Drop what more commits have made another; what was known before them stays, as long as it means the same."""
         seq, self._recorded = self._ledger.position.seq, None
-        # the kinds of commits are read only for facts that may stay
-        earlier = self._events if self._events and is_of_deals(ledger, seq) else {}
-        self._events = {key: facts for key, facts in earlier.items() if key[0] < seq}
+        # what fields and stages mean is read only for facts that may stay
+        earlier = {key: facts for key, facts in self._events.items() if key[0] < seq}
+        now = (present_schema(ledger), present_pipeline(ledger)) if earlier else None
+        self._events = {
+            key: facts for key, facts in earlier.items() if (facts.schema, facts.pipeline) == now
+        }
 
     def _forget(self) -> None:
         self._ledger, self._recorded, self._events, self._bases = Ledger(), None, {}, {}

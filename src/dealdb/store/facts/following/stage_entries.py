@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 import polars as pl
 
@@ -26,6 +27,13 @@ _FEW = 4
 _OF_ALL = ("schema", "pipeline", "mend")
 
 
+class _Kept(NamedTuple):
+    """The stage of a deal and the moment since when, None for no stage; and the row that the deal has had last."""
+
+    entry: tuple[str, int] | None
+    row: int | None
+
+
 class StageEntries:
     """
     The stage of deals and the moment since when, kept until a commit says something of it.
@@ -40,27 +48,34 @@ class StageEntries:
 
     def __init__(self) -> None:
         self.position = Position()
-        self._known: dict[str, tuple[str, int] | None] = {}
+        self._known: dict[str, _Kept] = {}
+        # of the commits that what is kept was made of, and of those that were followed since
+        self._last_ms = 0
 
     def clear(self, position: Position) -> None:
         """Forget all, and follow the commits after a position."""
-        self.position, self._known = position, {}
+        self.position, self._known, self._last_ms = position, {}, 0
 
     def follow(self, entries: Iterable[Entry]) -> None:
         """Forget what the next commits say something of."""
         for entry in entries:
             with entry.reading():
                 self._forget(entry)
-            self.position = entry.position
+            self.position, self._last_ms = entry.position, entry.time_ms
 
     def _forget(self, entry: Entry) -> None:
-        if entry.kind in _OF_ALL:
+        # where the clock was set back, commits of before count from an earlier moment on
+        if entry.kind in _OF_ALL or entry.time_ms < self._last_ms:
             self._known = {}
         elif entry.kind == "set":
             ids, fields, _, *moments = unpacked_change(entry.data)
             # what is told of another moment may be older than what was known
             if moments or "stage" in fields:
                 self._drop(ids)
+            elif self._known:
+                # in another row than it was in a deal begins anew
+                rows = zip(ids, entry.rows, strict=True)
+                self._drop(deal for deal, row in rows if self._row_of(deal) != row)
         elif entry.kind == "add":
             self._drop(entry.added["id"])
         else:
@@ -70,13 +85,16 @@ class StageEntries:
         for deal in ids if self._known else ():
             self._known.pop(deal, None)
 
+    def _row_of(self, deal: str) -> int | None:
+        return self._known[deal].row if deal in self._known else None
+
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of some deals of which nothing is kept."""
         return [deal for deal in ids if deal not in self._known]
 
     def known(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
         """What is kept of some deals, without those in no stage."""
-        found = {deal: self._known.get(deal) for deal in ids}
+        found = {deal: self._known[deal].entry for deal in ids if deal in self._known}
         return {deal: entry for deal, entry in found.items() if entry is not None}
 
     def read(self, ledger: Ledger, ids: Collection[str]) -> dict[str, tuple[str, int]]:
@@ -90,12 +108,16 @@ class StageEntries:
         ids
             The deals.
         """
-        facts = event_facts(part_of(ledger, ids)).with_present_names()
-        found, later = _last_entries(facts)
+        part = part_of(ledger, ids)
+        found, later = _last_entries(event_facts(part).with_present_names())
+        rows, times = _last_rows(part), ledger.table("commits")["time_ms"]
+        self._last_ms = max([self._last_ms, *times.tail(1)])
         if len(self._known) > _MOST_KEPT:
             self._known = {}
         # what is told of a moment to come is so from then on, without a further commit
-        self._known |= {deal: found.get(deal) for deal in ids if deal not in later}
+        self._known |= {
+            deal: _Kept(found.get(deal), rows.get(deal)) for deal in ids if deal not in later
+        }
         return {deal: found[deal] for deal in ids if deal in found}
 
 
@@ -146,6 +168,12 @@ def _with_their_rows(
         new = {deal for each in of_rows for deal in each["id"]} - deals
         deals |= new
     return deals, rows
+
+
+def _last_rows(part: Ledger) -> dict[str, int]:
+    """The row that each deal was changed in last."""
+    changes = part.all_ids(part.ids.table()["row"].unique())
+    return dict(changes.sort("seq", maintain_order=True).select("id", "row").rows())
 
 
 def _is_one_of(name: str, values: Collection[str] | Collection[int]) -> pl.Expr:

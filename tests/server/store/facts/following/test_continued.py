@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
+from connected import pause
 from dealdb import DealDatabase, Kind, Pipeline, Stage
+from dealdb.store.commit.batch import Batch
 from dealdb.store.facts.following.follower import FactsLog
 from servers import Server
 from store_commits import assert_equal
@@ -66,3 +68,19 @@ def test_facts_that_are_followed_are_those_of_the_whole_history(
         assert_equal(store.event_facts(), anew.event())
         assert_equal(store.event_facts(assume="none"), anew.event(assume="none"))
         assert_equal(store.event_facts(known), anew.event(known))
+
+
+def test_an_earlier_view_has_the_stages_that_their_names_propose_now(server: Server) -> None:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        store = db._store
+
+        def add(deal: str, stage: str) -> datetime:
+            # as other programs do that say nothing of what stages mean
+            store.add(store.schema(), [Batch.of([deal], {"stage": [stage]})])
+            return pause()
+
+        known = add("a", "Lead")
+        add("b", "Demo")
+        assert not store.event_facts(known).pipeline.names(Kind.WON)
+        add("c", "Won")
+        assert store.event_facts(known).pipeline.names(Kind.WON) == ["Won"]

@@ -9,6 +9,7 @@ from random import Random
 import polars as pl
 import pytest
 
+from clocks import clock_of, commit_at
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.database import LiveDeals
 from dealdb.model.moments import epoch_ms
@@ -16,7 +17,7 @@ from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.facts.fold import folded
 from dealdb.store.facts.following.follower import FactsLog
-from dealdb.store.facts.following.stage_entries import _last_entries
+from dealdb.store.facts.following.stage_entries import _MOST_KEPT, _last_entries
 from servers import Server
 
 IDS = [f"d{n}" for n in range(12)]
@@ -152,6 +153,51 @@ def test_what_another_program_has_mixed_up(server: Server, db: DealDatabase) -> 
     assert deals.stage_entries([*IDS, "e1", "e4"]) == expected
     assert (expected["e1"][0], expected["d0"][0], expected["e4"][0]) == ("Won", "Won", "Demo")
     assert "d4" not in expected
+
+
+def test_a_deal_whose_hash_another_program_removed_begins_anew(
+    server: Server, db: DealDatabase
+) -> None:
+    deals = LiveDeals(db)
+    assert {"d0", "d1"} <= deals.stage_entries(IDS).keys()
+    with server.client() as client:
+        client.delete("deal:d0")
+        client.copy("deal:d2", "deal:d1", replace=True)
+    # nothing is said of a stage
+    db.save_deal({"id": "d0", "amount": 5})
+    db.save_deal({"id": "d1", "amount": 5})
+    expected = all_entries(db)
+    assert {"d0", "d1"}.isdisjoint(expected)
+    assert deals.stage_entries(IDS) == expected
+
+
+def test_a_deal_that_was_imported_before_it_was_saved(db: DealDatabase) -> None:
+    deals = LiveDeals(db)
+    at = datetime(2026, 2, 5, tzinfo=UTC)
+    db.history.load([{"id": "old", "at": at, "field": "stage", "value": "Lead"}])
+    assert deals.stage_entries(["old"]) == {}
+    db.save_deal({"id": "old", "amount": 5})
+    assert deals.stage_entries(["old"]) == {"old": ("Lead", epoch_ms(at))}
+
+
+def test_a_clock_that_was_set_back_moves_what_was_before(db: DealDatabase) -> None:
+    deals, link = LiveDeals(db), db._store.link
+    assert deals.stage_entries(IDS).keys() == {*IDS}
+    earlier = clock_of(link) - 86_400_000
+    for later in (0, 5, -5):
+        commit_at(link, earlier + later, amount=later, deal="d0")
+        expected = all_entries(db)
+        assert {at for _, at in expected.values()} == {min(earlier, earlier + later)}
+        assert deals.stage_entries(IDS) == expected
+
+
+def test_more_deals_than_are_kept(db: DealDatabase) -> None:
+    deals = LiveDeals(db)
+    many = [f"m{n}" for n in range(_MOST_KEPT)]
+    db.loader.load(pl.DataFrame({"id": many, "stage": "Lead"}), bar=False)
+    asked = [*IDS, *many]
+    assert deals.stage_entries(asked[:-1]).keys() == {*asked[:-1]}
+    assert deals.stage_entries(asked).keys() == {*asked}
 
 
 def test_a_stage_to_come_is_asked_for_again(db: DealDatabase) -> None:
