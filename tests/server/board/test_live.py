@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -390,6 +390,21 @@ def test_midnight_of_the_pipeline_brings_new_figures_without_a_commit(
     # a page of yesterday whose link was cut meanwhile can't know what is overdue
     assert opened("/&day=2031-05-08", last=found.token).next().kind == "reload"
     assert opened("/&day=2031-05-09", last=found.token).next().kind == "board"
+
+
+def test_midnight_of_another_zone_than_the_page_was_opened_in(
+    db: DealDatabase, opened: Opened, clock: type[_Clock]
+) -> None:
+    midnight = datetime(2031, 5, 9, tzinfo=ZoneInfo("Pacific/Auckland"))
+    clock.set(midnight - timedelta(minutes=1))
+    page = opened()
+    first = settled(page)
+    db.set_pipeline(replace(db.pipeline, zone="Pacific/Auckland"))
+    seq = page.next("reload").data["seq"]
+    clock.set(midnight + timedelta(minutes=1))
+    found = page.next("board")
+    assert (found.data["day"], found.data["seq"]) == ("2031-05-09", seq)
+    assert first.data["day"] == "2031-05-08"
 
 
 @pytest.fixture
