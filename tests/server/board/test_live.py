@@ -407,6 +407,21 @@ def test_midnight_of_another_zone_than_the_page_was_opened_in(
     assert first.data["day"] == "2031-05-08"
 
 
+def test_imported_history_says_since_when_a_card_is_where_it_is(
+    db: DealDatabase, opened: Opened
+) -> None:
+    page = opened()
+    settled(page)
+    entered = datetime.now(UTC) - timedelta(days=9)
+    db.history.load([{"id": "d0", "field": "stage", "at": entered, "value": "Lead"}])
+    # no deal is changed by it
+    assert page.next().kind == "reload"
+    db.update_deal("d0", amount=500)
+    found = page.next("board")
+    assert "9 days here" in part_of(found, "Lead")["cards"]["d0"]
+    assert found.data["whole"] is False
+
+
 @pytest.fixture
 def clock_of_filters(clock: type[_Clock], monkeypatch: pytest.MonkeyPatch) -> type[_Clock]:
     monkeypatch.setattr("dealdb.query.filters.where.datetime", _Clock)
