@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -390,6 +390,36 @@ def test_midnight_of_the_pipeline_brings_new_figures_without_a_commit(
     # a page of yesterday whose link was cut meanwhile can't know what is overdue
     assert opened("/&day=2031-05-08", last=found.token).next().kind == "reload"
     assert opened("/&day=2031-05-09", last=found.token).next().kind == "board"
+
+
+def test_midnight_of_another_zone_than_the_page_was_opened_in(
+    db: DealDatabase, opened: Opened, clock: type[_Clock]
+) -> None:
+    midnight = datetime(2031, 5, 9, tzinfo=ZoneInfo("Pacific/Auckland"))
+    clock.set(midnight - timedelta(minutes=1))
+    page = opened()
+    first = settled(page)
+    db.set_pipeline(replace(db.pipeline, zone="Pacific/Auckland"))
+    seq = page.next("reload").data["seq"]
+    clock.set(midnight + timedelta(minutes=1))
+    found = page.next("board")
+    assert (found.data["day"], found.data["seq"]) == ("2031-05-09", seq)
+    assert first.data["day"] == "2031-05-08"
+
+
+def test_imported_history_says_since_when_a_card_is_where_it_is(
+    db: DealDatabase, opened: Opened
+) -> None:
+    page = opened()
+    settled(page)
+    entered = datetime.now(UTC) - timedelta(days=9)
+    db.history.load([{"id": "d0", "field": "stage", "at": entered, "value": "Lead"}])
+    # no deal is changed by it
+    assert page.next().kind == "reload"
+    db.update_deal("d0", amount=500)
+    found = page.next("board")
+    assert "9 days here" in part_of(found, "Lead")["cards"]["d0"]
+    assert found.data["whole"] is False
 
 
 @pytest.fixture

@@ -10,12 +10,21 @@ import polars as pl
 
 from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.conversion import Conversion
-from dealdb.analytics.exact import ratio
-from dealdb.analytics.flags import BLANK, OPEN, UNPRICED, days_between, standing
+from dealdb.analytics.exact import Amounts, ratio
+from dealdb.analytics.flags import (
+    BLANK,
+    OPEN,
+    UNPRICED,
+    closed_stage,
+    days_between,
+    standardised,
+    standing,
+)
 from dealdb.analytics.options import By, Day, Window, as_of_day, label_of_none
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
 from dealdb.analytics.shared_sums import counts_of_levers
+from dealdb.analytics.weights import weights_of
 from dealdb.model.columns import spelled_out
 from dealdb.model.pipeline import Kind, Pipeline
 
@@ -93,7 +102,19 @@ def pipeline_by_stage(
     [('Demo', 2, Decimal('400.00'), Decimal('200.0000')), ('Won', 1, Decimal('900.00'), None)]
     """
     day = as_of_day(as_of, pipeline.zone)
-    deals = deals_of_stages(frame, pipeline, day, by=by, conversion=conversion)
+    metric = Metric(
+        name="pipeline",
+        base=ANY,
+        columns=_COLUMNS,
+        reads=(
+            pl.col("stage"),
+            *open_days(pipeline, day),
+            pl.col("updated").is_null().alias("_unchanged"),
+        ),
+        weighs=True,
+        n_of=("open", "won", "lost"),
+    )
+    deals = scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
     cells = _cells(deals)
     strays = _strays(cells, pipeline)
     spine = _spine(deals, cells, pipeline, strays)
@@ -120,37 +141,33 @@ def pipeline_by_stage(
     )
 
 
-def deals_of_stages(
-    frame: pl.DataFrame,
-    pipeline: Pipeline,
-    day: date,
-    *,
-    by: By = None,
-    conversion: Conversion | None = None,
-) -> Scope:
+def each_of_stages(
+    frame: pl.DataFrame, pipeline: Pipeline, day: date
+) -> tuple[pl.DataFrame, int] | None:
     """
-    The deals one by one, with what each adds to the figures of its stage; takes what ``pipeline_by_stage`` takes.
+    What each deal adds to the figures of its stage, and the digits after the point of ``_weighted``, which is in units.
+
+    None where the amounts are too large to be put together one by one.
 
     Examples
     --------
     >>> deals = pl.DataFrame({"stage": ["Demo", "Won"], "expected_close": [date(2026, 1, 5), None]})
-    >>> found = deals_of_stages(deals, Pipeline().covering(["Demo", "Won"]), date(2026, 2, 1))
-    >>> found.deals.select("stage", "_overdue").rows()
+    >>> found = each_of_stages(deals, Pipeline().covering(["Demo", "Won"]), date(2026, 2, 1))
+    >>> found[0].select("stage", "_overdue").rows()
     [('Demo', True), ('Won', False)]
     """
-    metric = Metric(
-        name="pipeline",
-        base=ANY,
-        columns=_COLUMNS,
-        reads=(
-            pl.col("stage"),
-            *open_days(pipeline, day),
-            pl.col("updated").is_null().alias("_unchanged"),
-        ),
-        weighs=True,
-        n_of=("open", "won", "lost"),
-    )
-    return scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
+    frame = standardised(frame)
+    amounts = Amounts(frame)
+    if amounts.are_wide:
+        return None
+    weights = weights_of(frame, pipeline, amounts)
+    if len(weights.powers) > 1:
+        return None
+    _, *of_open = open_days(pipeline, day)
+    # without a plan, which takes longer than the work for a few deals
+    flagged = frame.with_columns(_open=~closed_stage(pipeline))
+    found = flagged.select("stage", "amount", "currency", *weights.reads, *of_open)
+    return spelled_out(found), weights.scale
 
 
 @lru_cache(16)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import polars as pl
 
 from dealdb.analytics.calendar.zone import Zone
-from dealdb.analytics.flags import classified, days_between, standardised
+from dealdb.analytics.flags import closed_stage, days_between, standardised
 from dealdb.analytics.metrics.pipeline import open_days
-from dealdb.analytics.options import Window
 from dealdb.board.html import environment
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_path
@@ -124,14 +123,15 @@ def cards_of(
 
 def _judged(rows: pl.DataFrame, pipeline: Pipeline, today: date) -> pl.DataFrame:
     """The rows with what the metric of the same figures says of each."""
-    deals = classified(standardised(rows), pipeline, Window())
+    # without a plan, which takes longer than the work for a few deals
+    deals = standardised(rows).with_columns(_open=~closed_stage(pipeline))
     untouched = days_between(
         pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), pl.col("created")), pl.lit(today)
     )
     late = days_between(pl.col("expected_close"), pl.lit(today))
     return deals.select(
         *rows.columns, *open_days(pipeline, today), _untouched=untouched, _late=late
-    ).collect()
+    )
 
 
 class _Maker:

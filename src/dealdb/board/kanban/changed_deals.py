@@ -11,10 +11,9 @@ from weakref import ref
 
 import polars as pl
 
-from dealdb.analytics.metrics.pipeline import deals_of_stages
+from dealdb.analytics.metrics.pipeline import each_of_stages
 from dealdb.analytics.options import as_of_day
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.model.columns import spelled_out
 from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
@@ -67,11 +66,14 @@ class ChangedDeals:
     ----------
     rows
         All their columns: first as they were, then as they are.
+    places
+        Where each row is among those of all deals.
     deals
         What is counted of each row; None for a deal that there was not yet, or is no more.
     """
 
     rows: pl.DataFrame
+    places: list[int]
     deals: list[ChangedDeal | None]
 
 
@@ -155,14 +157,15 @@ class Steps:
         if places is None or len(places) > MOST_CHANGED:
             return None
         there = [place for place in sorted(places) if place < last.rows.height]
-        return _Were(sorted(places), last.rows[there], last.schema, last.pipeline)
+        return _Were(sorted(places), there, last.rows[there], last.schema, last.pipeline)
 
 
 @dataclass(frozen=True, slots=True)
 class _Were:
-    """Deals as they were: those of some rows that there were already."""
+    """Deals as they were at some places, as far as there were any there."""
 
     places: list[int]
+    there: list[int]
     rows: pl.DataFrame
     schema: Schema
     pipeline: Pipeline
@@ -174,15 +177,13 @@ def _changed(were: _Were, now: Snapshot, today: date) -> ChangedDeals | None:
         return None
     rows = pl.concat([were.rows, now.rows[were.places]])
     signs = [-1] * were.rows.height + [1] * len(were.places)
-    found = deals_of_stages(rows, now.pipeline, today)
-    weights = found.weights
-    # sums that are too large to be put together one by one
-    if weights is None or len(weights.powers) > 1 or found.are_wide:
+    found = each_of_stages(rows, now.pipeline, today)
+    if found is None:
         return None
-    names = ("stage", "amount", "currency", "_weighted", "_rotting", "_overdue")
-    values = spelled_out(found.deals.select(names)).rows()
-    each = zip(signs, rows["id"].to_list(), values, strict=True)
-    return ChangedDeals(rows, [_deal(sign, id_, row, weights.scale) for sign, id_, row in each])
+    values, scale = found
+    each = zip(signs, rows["id"].to_list(), values.rows(), strict=True)
+    deals = [_deal(sign, id_, row, scale) for sign, id_, row in each]
+    return ChangedDeals(rows, [*were.there, *were.places], deals)
 
 
 def _deal(

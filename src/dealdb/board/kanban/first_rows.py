@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # no field of a collection can have such a name
 _ROW = "_place"
+# so few rows are sorted sooner than they are separated
+_FEW_ROWS = 1_000
 # with more groups, a condition for each takes longer than sorting
 _MOST_GROUPS = 40
 
@@ -63,6 +65,8 @@ def first_of_each(
 def _near(rows: pl.DataFrame, key: SortKey, by: Sequence[str], count: int) -> pl.Expr | None:
     """Whether a row can be among the first of its group: false of those that are worse than these in the first key."""
     dtype = rows.schema[key.name]
+    if rows.height <= _FEW_ROWS:
+        return None
     # texts have an order of their own, and what is no number may stand at either end
     if not by or not (dtype.is_decimal() or dtype.is_integer() or dtype.is_temporal()):
         return None

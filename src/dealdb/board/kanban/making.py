@@ -63,6 +63,8 @@ class BoardColumn:
         Of a won or lost stage, address of the board with the cards shown or hidden.
     cards
         The first ones.
+    places
+        Where the deals of these are among all.
     """
 
     figures: StageFigures
@@ -74,6 +76,7 @@ class BoardColumn:
     is_target: bool
     toggle: str | None = None
     cards: list[Card] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
 
 class Making:
@@ -202,6 +205,11 @@ class Making:
         stages = (pl.col("stage").eq_missing(pl.lit(each.figures.stage)) for each in columns)
         return self._counted(reduce(or_, stages))
 
+    def rows_at(self, places: Sequence[int]) -> pl.DataFrame:
+        """Deals that the board counts, by where they are among all, ascending: as ``base`` has them."""
+        found = self._rows.select(self._read())[places]
+        return found.insert_column(0, pl.Series(_ROW, places, dtype=pl.get_index_type()))
+
     def fill(
         self, columns: Sequence[BoardColumn], opened: Sequence[BoardColumn], among: pl.DataFrame
     ) -> Ends | None:
@@ -210,21 +218,25 @@ class Making:
 
         What it returns is ``ends`` of a view. ``among`` has at least the deals of the opened columns.
         """
-        rows, ends = self._first_rows(opened, among) if opened else (pl.DataFrame(), {})
-        by = self.options.by
-        places = {(each.figures.lane, each.figures.stage): each for each in columns}
+        if not opened:
+            return {}
+        first, by = self._first_rows(opened, among), self.options.by
+        chosen = self._rows.select(columns_of_cards(self.options, self.schema))
+        rows = spelled_out(chosen[first[_ROW]])
+        by_group = {(each.figures.lane, each.figures.stage): each for each in columns}
         cards = self._cards(rows) if rows.height else []
         stages = rows["stage"].to_list() if "stage" in rows.columns else [None] * len(cards)
         lanes = rows[by].to_list() if by in rows.columns and by else [None] * len(cards)
-        for card, stage, lane in zip(cards, stages, lanes, strict=True):
-            if (column := places.get((lane, stage))) is not None:
+        for card, place, stage, lane in zip(
+            cards, first[_ROW].to_list(), stages, lanes, strict=True
+        ):
+            if (column := by_group.get((lane, stage))) is not None:
                 column.cards.append(card)
-        return ends
+                column.places.append(place)
+        return self._ends(first)
 
-    def _first_rows(
-        self, columns: Sequence[BoardColumn], among: pl.DataFrame
-    ) -> tuple[pl.DataFrame, Ends | None]:
-        """The deals that have cards."""
+    def _first_rows(self, columns: Sequence[BoardColumn], among: pl.DataFrame) -> pl.DataFrame:
+        """The deals that have cards, and where they are among all."""
         options = self.options
         by = [name for name in ("stage", options.by) if name and name in among.columns]
         count = CARDS if options.by is None else LANE_CARDS
@@ -233,8 +245,7 @@ class Making:
             stages = {each.figures.stage for each in columns}
             shown = [stage in stages for stage in first["stage"]]
             first = first.filter(pl.Series(shown, dtype=pl.Boolean))
-        chosen = self._rows.select(columns_of_cards(options, self.schema))
-        return spelled_out(chosen[first[_ROW]]), self._ends(first)
+        return first
 
     def _ends(self, first: pl.DataFrame) -> Ends | None:
         """As a view has them, of the rows that have cards."""

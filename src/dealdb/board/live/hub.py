@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from threading import Event, Lock, Thread
@@ -58,6 +57,8 @@ class LiveHub:
         self._feed: Feed | None = None
         self._steps = Steps(db)
         self._zone: tzinfo = UTC
+        self._zone_is_old = Event()
+        self._zone_is_old.set()
         self._news = Event()
         self._was_away = Event()
         self._closed = Event()
@@ -135,6 +136,7 @@ class LiveHub:
             self._feed = feed
             # pages that show another history find nothing of it here
             self._recent = RecentCommits(feed.token)
+        self._zone_is_old.set()
         if self._closed.is_set():
             feed.close()
         self._news.set()
@@ -146,6 +148,8 @@ class LiveHub:
                 for commit in feed:
                     if self._recent is not None:
                         self._recent.add(commit)
+                    if commit.kind == "pipeline":
+                        self._zone_is_old.set()
                     self._news.set()
             except StoreError as error:
                 if not error.retryable:
@@ -194,9 +198,14 @@ class LiveHub:
 
     def _time_zone(self) -> tzinfo:
         """That of the pipeline, in which today() of a filter is, too."""
-        # while the server is away, as it was before
-        with suppress(DealDBError):
-            self._zone = time_zone(self._db.pipeline.zone)
+        if self._zone_is_old.is_set():
+            # before it is asked for: it may change meanwhile
+            self._zone_is_old.clear()
+            try:
+                self._zone = time_zone(self._db.pipeline.zone)
+            except DealDBError:
+                # while the server is away, as it was before
+                self._zone_is_old.set()
         return self._zone
 
     def _render(self, view: LiveView, recent: RecentCommits, step: Callable[[], Step]) -> None:

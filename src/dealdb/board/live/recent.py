@@ -42,8 +42,8 @@ class RecentCommits:
     def add(self, commit: Commit) -> None:
         """Note a commit."""
         ids = None
-        # stages and fields are of all deals
-        if commit.kind not in ("schema", "pipeline") and len(commit.deals) <= MOST_DEALS:
+        # stages, fields and what is told of the past may be of all deals
+        if commit.kind not in ("schema", "pipeline", "facts") and len(commit.deals) <= MOST_DEALS:
             ids = frozenset(change.id for change in commit.deals)
         rows = frozenset(commit.rows) if ids is not None else frozenset()
         with self._lock:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.kanban import running_board
 from dealdb.board.kanban.board_view import BoardView, MadeBoard, board_view
 from dealdb.board.kanban.changed_deals import Steps
+from dealdb.board.kanban.making import BoardColumn, Making
 from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.live_view import shown_columns
 from dealdb.board.live.recent import RecentCommits
@@ -201,3 +203,120 @@ def test_other_lines_than_before(
         followed = running.view(steps.step(recent.token, recent.rows_between))
     fresh = PageRequest(db=db, names={})
     assert as_told(followed, asking) == as_told(board_view(fresh), fresh)
+
+
+def of_one_stage(amounts: list[int | None], **more: Any) -> list[dict[str, Any]]:
+    """Deals in the order of first saving."""
+    deals = [{"id": f"{n}", "stage": "Lead", "amount": each} for n, each in enumerate(amounts)]
+    return [deal | more | {"name": f"{n:03}"} for n, deal in enumerate(deals)]
+
+
+@pytest.mark.parametrize(
+    ("deals", "sort", "steps", "looks"),
+    [
+        pytest.param(
+            of_one_stage([*range(40)]),
+            "-amount",
+            [{"id": "20", "amount": 90}],
+            0,
+            id="a card rises",
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]), "-amount", [{"id": "3", "amount": 90}], 0, id="one comes"
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]),
+            "-amount",
+            [{"id": "20", "stage": "Won"}, {"id": "3", "amount": 90}],
+            0,
+            id="one comes for one that goes",
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]), "-amount", [{"id": "20", "stage": "Won"}], 1, id="one goes"
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]),
+            "-amount",
+            [{"id": "20", "amount": 5}],
+            1,
+            id="a card falls behind those without one",
+        ),
+        pytest.param(
+            of_one_stage([*range(29)]),
+            "-amount",
+            [{"id": "20", "amount": -5}],
+            0,
+            id="all have cards",
+        ),
+        pytest.param(
+            of_one_stage([*range(29)]),
+            "-amount",
+            [
+                {"id": "new", "stage": "Lead", "amount": 5},
+                {"id": "2", "stage": "Lead", "amount": -5},
+            ],
+            0,
+            id="as many as there can be",
+        ),
+        pytest.param(
+            of_one_stage([*[7] * 39, 9]),
+            "-amount",
+            [{"id": "39", "amount": 7}],
+            1,
+            id="as much as the last card, and saved after those without one",
+        ),
+        pytest.param(
+            of_one_stage([8, *[None] * 38, 9]),
+            "-amount",
+            [{"id": "39", "amount": None}],
+            1,
+            id="as the last card without an amount",
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]), "amount", [{"id": "20", "amount": -1}], 0, id="ascending"
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]),
+            "amount",
+            [{"id": "20", "amount": 90}],
+            1,
+            id="ascending, behind those without a card",
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]), "name", [{"id": "39", "name": "0"}], 0, id="a text comes"
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]), "name", [{"id": "3", "name": "0"}], 1, id="a text rises"
+        ),
+    ],
+)
+def test_the_deals_of_a_column_are_looked_through_only_if_any_may_have_a_card(
+    db: DealDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    deals: list[dict[str, Any]],
+    sort: str,
+    steps: list[dict[str, Any]],
+    looks: int,
+) -> None:
+    db.set_pipeline(STAGES)
+    db.loader.load([*deals, {"id": "won", "stage": "Won", "amount": 1}], bar=False)
+    options = [("sort", sort), ("closed", "all")]
+    rows_of, looked = Making.rows_of, []
+
+    def seen(making: Making, columns: Sequence[BoardColumn]) -> pl.DataFrame:
+        looked.append(columns)
+        return rows_of(making, columns)
+
+    monkeypatch.setattr(Making, "rows_of", seen)
+    with db.changes() as feed:
+        recent = RecentCommits(feed.token)
+        asked = PageRequest(db=db, names={}, options=options)
+        running, following = RunningBoard(asked), Steps(db)
+        running.view(following.step(recent.token, recent.rows_between))
+        for step in steps:
+            db.save_deal(step)
+            recent.add(next(feed))
+        followed = running.view(following.step(recent.token, recent.rows_between))
+    fresh = PageRequest(db=db, names={}, options=options)
+    assert as_told(followed, asked) == as_told(board_view(fresh), fresh)
+    assert len(looked) == looks

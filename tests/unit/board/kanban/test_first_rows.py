@@ -58,12 +58,14 @@ def frames(draw: st.DrawFn) -> pl.DataFrame:
     by=st.sampled_from([[], ["stage"], ["stage", "owner"]]),
     count=st.integers(1, 5),
     most=st.sampled_from([2, 40]),
+    few=st.sampled_from([0, 1_000]),
 )
 def test_the_first_of_each_group_are_those_of_find(
-    frame: pl.DataFrame, sort: list[str], by: list[str], count: int, most: int
+    frame: pl.DataFrame, sort: list[str], by: list[str], count: int, most: int, few: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(first_rows, "_MOST_GROUPS", most)
+        patch.setattr(first_rows, "_FEW_ROWS", few)
         found = frame[first_of_each(frame, sort, by, count)]
     query = QueryEngine.over(frame)
     groups = frame.select(by).unique().cast(pl.String).to_dicts() if by else [{}]
