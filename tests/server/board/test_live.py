@@ -373,16 +373,16 @@ def test_midnight_of_the_pipeline_brings_new_figures_without_a_commit(
     stages = [Stage(name, Kind.WON if name == "Won" else Kind.OPEN) for name in STAGES]
     db.set_pipeline(Pipeline(tuple(stages), zone="Pacific/Auckland"))
     db.update_deal("d0", amount=500, expected_close=date(2031, 5, 8))
-    db.update_deal("d2", closed=date(2031, 4, 8))
+    db.update_deal("d2", closed=date(2031, 4, 9))
     page = opened("/&day=2031-05-08")
     first = settled(page)
     assert first.kind == "board"
-    assert (first.data["day"], first.data["closed"]) == ("2031-05-08", "Closed since 2031-04-08")
+    assert (first.data["day"], first.data["closed"]) == ("2031-05-08", "Closed since 2031-04-09")
     assert "overdue" not in part_of(first, "Lead")["head"]
     assert ">1<" in part_of(first, "Won")["head"]
     clock.set(midnight + timedelta(minutes=1))
     found = page.next("board")
-    assert (found.data["day"], found.data["closed"]) == ("2031-05-09", "Closed since 2031-04-09")
+    assert (found.data["day"], found.data["closed"]) == ("2031-05-09", "Closed since 2031-04-10")
     assert found.data["seq"] == first.data["seq"]
     assert "1 overdue" in part_of(found, "Lead")["head"]
     assert "1 day overdue" in part_of(found, "Lead")["cards"]["d0"]
