@@ -39,7 +39,7 @@ def test_what_is_not_said_is_the_usual() -> None:
     found = options()
     assert found.sort == ("-amount",)
     assert found.fields == ("owner", "amount", "days", "expected_close")
-    assert (found.by, found.opened, found.since) == (None, frozenset(), date(2026, 3, 1))
+    assert (found.by, found.opened, found.since) == (None, frozenset(), date(2026, 3, 2))
 
 
 def test_deals_without_the_usual_fields_have_a_board_too() -> None:
