@@ -90,7 +90,9 @@ def test_amounts_without_a_currency_among_others() -> None:
     assert not [each for each in run(m.summary, {"currency": [None] * 4}) if "currency" in each]
     # an amount of 0 is one, and no amount is none
     amounts = {"amount": [5, 0, 5, None], "currency": ["EUR", None, "USD", None]}
-    assert "deals with an amount but no currency, in rows of their own: 1" in run(m.summary, amounts)
+    assert "deals with an amount but no currency, in rows of their own: 1" in run(
+        m.summary, amounts
+    )
     said = run(m.summary, {"currency": ["EUR", "eur", "USD", "USD"]})
     assert (
         "currency: names that differ only in case or blanks have rows of their own: 'EUR' and 'eur'"
