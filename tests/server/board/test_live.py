@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -459,6 +460,36 @@ def test_a_table_is_told_of_deals_that_leave_it(db: DealDatabase, opened: Opened
     db.delete_deal("d86")
     found = page.next("view")
     assert (found.data["kept"], found.data["changed"]) == ("7 deals", ["d86"])
+
+
+@pytest.mark.parametrize("where", ["", "amount > 10"])
+def test_the_table_of_a_number_is_told_of_its_own_deals_alone(
+    db: DealDatabase, opened: Opened, where: str
+) -> None:
+    page = opened(f"/deals&{urlencode({'figure': 'summary', 'count': 'won', 'where': where})}")
+    assert settled(page).data["changed"] == []
+    # d3 is a lead, and stays one
+    db.update_deal("d3", amount=7)
+    db.update_deal("d30", amount=700)
+    db.update_deal("d32", amount=1000)
+    assert page.next("view").data["changed"] == ["d32"]
+    # one that comes to count, and one that does not any more
+    db.update_deal("d42", stage="Won")
+    assert page.next("view").data["changed"] == ["d42"]
+    db.update_deal("d35", stage="Lead")
+    assert page.next("view").data["changed"] == ["d35"]
+
+
+def test_the_table_of_a_list_of_changes_is_told_of_its_own_deals_alone(
+    db: DealDatabase, opened: Opened
+) -> None:
+    begin = db.changes().token
+    db.update_deal("d3", stage="Won")
+    page = opened(f"/deals&{urlencode({'change': 'won', 'since': begin})}")
+    assert settled(page).data["changed"] == []
+    db.update_deal("d4", amount=7)
+    db.update_deal("d3", amount=8)
+    assert page.next("view").data["changed"] == ["d3"]
 
 
 def test_so_many_pages_and_no_more(
