@@ -384,9 +384,8 @@ def _currency(deals: pl.DataFrame) -> tuple[str | None, int]:
     mixed = found.null_count() > 0 or bool((found != found[0]).any())
     if not mixed:
         return str(found[0]), 0
-    # an amount of 0 says no currency, and yet is an amount
-    nameless = pl.col("amount").is_not_null() & pl.col("currency").is_null()
-    return MIXED, deals.filter(nameless).height
+    # an amount of 0 is one, too
+    return MIXED, deals.filter(pl.col("amount").is_not_null(), pl.col("currency").is_null()).height
 
 
 def _outside(deals: pl.LazyFrame) -> dict[str, int]:
