@@ -1612,6 +1612,10 @@ class LiveDeals:
         """All deals as of now, with these columns at least; None for all columns."""
         return self._db._store.snapshot(names)
 
+    def after(self, seq: int) -> Snapshot:
+        """All deals as they were after a commit."""
+        return self._db._store.after(seq)
+
     def changes(self, until: int) -> pl.DataFrame:
         """Every change of every deal up to a commit."""
         return self._db._store.changes(until)

@@ -376,13 +376,16 @@ def _currency(deals: pl.DataFrame) -> tuple[str | None, int]:
     """
     The one currency of the deals that have money in them, where null counts as one of its own.
 
-    Also how many deals have none while others do.
+    Also how many deals have an amount and no currency while others have one, where there are rows by currency.
     """
     found = deals.select(pl.col("currency").filter(HAS_MONEY)).to_series()
     if found.is_empty() or found.null_count() == len(found):
         return None, 0
     mixed = found.null_count() > 0 or bool((found != found[0]).any())
-    return MIXED if mixed else str(found[0]), found.null_count()
+    if not mixed:
+        return str(found[0]), 0
+    # an amount of 0 is one, too
+    return MIXED, deals.filter(pl.col("amount").is_not_null(), pl.col("currency").is_null()).height
 
 
 def _outside(deals: pl.LazyFrame) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 _CLOSED = {"n": "closed deals", "won": "won", "lost": "lost", "win_rate": "win rate"}
-_SIZE = {"mean_size": "mean size", "sized_n": "deals with an amount"}
+_SIZE = {"mean_size": "mean size", "sized_n": "deals, amount not 0"}
 _CYCLE = {"cycle_days": "sales cycle, days", "cycle_n": "deals with both dates"}
 
 # a column to group by is never one of the figures of its metric
@@ -27,7 +27,7 @@ LABELS: dict[str, dict[str, str]] = {
         "win_rate": "win rate",
         "mean_size": "mean won size",
         "median_size": "median won size",
-        "sized_n": "won with an amount",
+        "sized_n": "won, amount not 0",
         "mean_cycle_days": "mean cycle, days",
         "median_cycle_days": "median cycle, days",
         "cycle_n": "won with both dates",
@@ -49,11 +49,11 @@ LABELS: dict[str, dict[str, str]] = {
         **_CLOSED,
         "won_value": "won value",
         "lost_value": "lost value",
-        "lost_without_amount": "lost without an amount",
+        "lost_blank_or_zero": "lost, amount 0 or none",
         "value_win_rate": "win rate by value",
     },
     "deal_size": {
-        "n": "deals with an amount",
+        "n": "deals, amount not 0",
         "value": "won value",
         "mean": "mean size",
         "median": "median size",
@@ -311,7 +311,7 @@ def label_of(metric: str, key: str) -> str:
     Examples
     --------
     >>> label_of("summary", "n"), label_of("deal_size", "n"), label_of("win_rate", "loss_reason")
-    ('closed deals', 'deals with an amount', 'loss reason')
+    ('closed deals', 'deals, amount not 0', 'loss reason')
     """
     return LABELS.get(metric, {}).get(key) or key.replace("_", " ")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -71,7 +71,8 @@ class _Column:
 
     name: str
     field_type: FieldType | None
-    cell_format: Any
+    cell_format: Any = None
+    formats: Mapping[int | None, Any] = field(default_factory=dict)
     n_texts: int = 0
 
     def cells(self, column: pl.Series) -> list[Any]:
@@ -85,7 +86,13 @@ class _Column:
                 return self._with_texts(column, _fitting_numbers(column))
             case FieldType.DATE | FieldType.DATETIME:
                 return self._with_texts(column, _fitting_times(column))
+        if column.dtype == pl.Object:
+            return self._with_texts(column, _fitting_mixed(column))
         return texts_of(column).to_list()
+
+    def format_of(self, value: Any) -> Any:
+        """How a cell is shown; None for as it is."""
+        return self.formats.get(_scale_of(value)) if self.formats else self.cell_format
 
     def _with_texts(self, column: pl.Series, cells: list[Any]) -> list[Any]:
         """Cells with a text for each value that has none."""
@@ -105,7 +112,7 @@ def write_workbook(frame: pl.DataFrame, file: Any) -> int:
     Parameters
     ----------
     frame
-        Rows, of any Polars types.
+        Rows, of any Polars types; a column of objects has numbers of several kinds, or nothing.
     file
         Binary file, open for writing.
 
@@ -166,10 +173,30 @@ def write_sheets(sheets: Mapping[str, pl.DataFrame], file: Any) -> int:
 
 
 def _write_sheet(book: Workbook, sheet: Any, frame: pl.DataFrame) -> int:
-    columns = [_Column(each.name, _type_of(each), _format_of(book, each)) for each in frame]
+    columns = [
+        _Column(each.name, _type_of(each), _format_of(book, each), _formats_of(book, each))
+        for each in frame
+    ]
     _lay_out(book, sheet, frame)
     _write_rows(sheet, frame, columns)
     return sum(column.n_texts for column in columns)
+
+
+def texts_in(sheets: Mapping[str, pl.DataFrame]) -> int:
+    """
+    Numbers and times of sheets that their cells can't hold, and that are texts therefore.
+
+    Examples
+    --------
+    >>> texts_in({"One": pl.DataFrame({"n": [12345678901234567, 5]})})
+    1
+    """
+    columns = [
+        (each, _Column(each.name, _type_of(each))) for frame in sheets.values() for each in frame
+    ]
+    for cells, column in columns:
+        column.cells(cells)
+    return sum(column.n_texts for _, column in columns)
 
 
 def check_size(frame: pl.DataFrame) -> None:
@@ -224,11 +251,33 @@ def _format_of(book: Workbook, column: pl.Series) -> Any:
         case FieldType.DATETIME:
             shown = "yyyy-mm-dd hh:mm:ss"
         case FieldType.DECIMAL if isinstance(column.dtype, pl.Decimal):
-            scale = column.dtype.scale or 0
-            shown = f"#,##0.{'0' * scale}".rstrip(".") if scale <= _MOST_SHOWN else "General"
+            shown = _shown(column.dtype.scale or 0)
         case _:
             return None
     return book.add_format({"num_format": shown})
+
+
+def _formats_of(book: Workbook, column: pl.Series) -> dict[int | None, Any]:
+    """How numbers of a column are shown where they are of several kinds, by their digits after the point."""
+    if column.dtype != pl.Object:
+        return {}
+    scales = {_scale_of(value) for value in column.to_list()}
+    return {
+        scale: book.add_format({"num_format": _shown(scale)})
+        for scale in scales
+        if scale is not None
+    }
+
+
+def _scale_of(value: Any) -> int | None:
+    """Digits after the point of a number that is exact; None for any other."""
+    if isinstance(value, Decimal):
+        return max(-int(value.as_tuple().exponent), 0)
+    return 0 if isinstance(value, int) else None
+
+
+def _shown(scale: int) -> str:
+    return f"#,##0.{'0' * scale}".rstrip(".") if scale <= _MOST_SHOWN else "General"
 
 
 def _lay_out(book: Workbook, sheet: Any, frame: pl.DataFrame) -> None:
@@ -258,20 +307,34 @@ def _write_rows(sheet: Any, frame: pl.DataFrame, columns: list[_Column]) -> None
             row += 1
             for place, value in enumerate(values):
                 if value is not None:
-                    write[type(value)](row, place, value, columns[place].cell_format)
+                    write[type(value)](row, place, value, columns[place].format_of(value))
 
 
 def _fitting_floats(column: pl.Series) -> list[float | None]:
     """Floats that a spreadsheet keeps; None for the others."""
     return [
-        value if value is not None and (value == 0 or _LEAST <= abs(value) <= _GREATEST) else None
+        value if value is not None and _fits_float(value) else None
         for value in column.cast(pl.Float64).to_list()
     ]
+
+
+def _fits_float(value: float) -> bool:
+    return value == 0 or _LEAST <= abs(value) <= _GREATEST
 
 
 def _fitting_numbers(column: pl.Series) -> list[int | Decimal | None]:
     """Numbers of so many digits that a spreadsheet keeps; None for the others."""
     return [value if value is not None and _fits(value) else None for value in column.to_list()]
+
+
+def _fitting_mixed(column: pl.Series) -> list[int | float | Decimal | None]:
+    """Numbers of several kinds that a spreadsheet keeps; None for the others."""
+    return [
+        value
+        if value is not None and (_fits_float(value) if isinstance(value, float) else _fits(value))
+        else None
+        for value in column.to_list()
+    ]
 
 
 def _fits(value: int | Decimal) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from dealdb.model.schema import (
     DEFAULT_SCALE,
@@ -17,6 +17,8 @@ from dealdb.model.schema import (
 FLOAT_DIGITS = 15
 # callers may have set a context of fewer digits
 _ROUNDING = Context(prec=MAX_DECIMAL_DIGITS)
+# of all digits that a sum of amounts or of weighted ones can have; what has more is not rounded in silence
+EXACT = Context(prec=80, traps=[Inexact])
 # what values are to be, for errors
 A_NUMBER = "a decimal number"
 A_PROBABILITY = "a probability from 0 to 1 (60 % is 0.6)"

@@ -10,6 +10,7 @@ import polars as pl
 
 from dealdb.analytics.options import NONE
 from dealdb.answers.asked import counted
+from dealdb.model.decimals import EXACT
 from dealdb.model.pipeline import Kind
 from dealdb.model.schema import FieldType
 from dealdb.report.evidence import Evidence, Inquiry
@@ -100,7 +101,7 @@ def _sums(frame: pl.DataFrame, without: str | None) -> dict[str | None, Decimal]
     for currency, amount in zip(currencies, frame["amount"], strict=True):
         if amount:
             own = without if currency is None else currency
-            found[own] = found.get(own, Decimal(0)) + amount
+            found[own] = EXACT.add(found.get(own, Decimal(0)), amount)
     return found
 
 

@@ -83,6 +83,14 @@ class StoreHistory:
             return others
         return snapshot_of(replica_as_of(self.link, self.keys, when, zone))
 
+    def after(self, seq: int) -> Snapshot:
+        """All deals as they were after a commit; see ``as_of.replica_at``."""
+        from dealdb.store.history.as_of import replica_at
+        from dealdb.store.replica.snapshot import snapshot_of
+
+        self._others.shown()
+        return snapshot_of(replica_at(self.link, self.keys, seq))
+
     def zone_for(self, when: object) -> tzinfo:
         """Zone in which a date begins and ends: the pipeline's, one round trip; UTC for what is no plain date."""
         if isinstance(when, datetime) or not isinstance(when, date):

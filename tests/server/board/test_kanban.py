@@ -342,5 +342,5 @@ def test_a_view_is_kept_no_longer_than_the_moment_in_its_filter(
 
 @pytest.mark.parametrize("closed", ["-5", "²", "1e3", "soon", "9999999", "9" * 5_000])
 def test_a_period_is_a_number_of_days(db: DealDatabase, closed: str) -> None:
-    with pytest.raises(QueryError, match="closed is a number of days, or all"):
+    with pytest.raises(QueryError, match="closed is a number of days from 1 up, or all"):
         board_view(asking(db, ("closed", closed)))

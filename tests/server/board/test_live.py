@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -373,16 +374,16 @@ def test_midnight_of_the_pipeline_brings_new_figures_without_a_commit(
     stages = [Stage(name, Kind.WON if name == "Won" else Kind.OPEN) for name in STAGES]
     db.set_pipeline(Pipeline(tuple(stages), zone="Pacific/Auckland"))
     db.update_deal("d0", amount=500, expected_close=date(2031, 5, 8))
-    db.update_deal("d2", closed=date(2031, 4, 8))
+    db.update_deal("d2", closed=date(2031, 4, 9))
     page = opened("/&day=2031-05-08")
     first = settled(page)
     assert first.kind == "board"
-    assert (first.data["day"], first.data["closed"]) == ("2031-05-08", "Closed since 2031-04-08")
+    assert (first.data["day"], first.data["closed"]) == ("2031-05-08", "Closed since 2031-04-09")
     assert "overdue" not in part_of(first, "Lead")["head"]
     assert ">1<" in part_of(first, "Won")["head"]
     clock.set(midnight + timedelta(minutes=1))
     found = page.next("board")
-    assert (found.data["day"], found.data["closed"]) == ("2031-05-09", "Closed since 2031-04-09")
+    assert (found.data["day"], found.data["closed"]) == ("2031-05-09", "Closed since 2031-04-10")
     assert found.data["seq"] == first.data["seq"]
     assert "1 overdue" in part_of(found, "Lead")["head"]
     assert "1 day overdue" in part_of(found, "Lead")["cards"]["d0"]
@@ -489,6 +490,36 @@ def test_a_table_is_told_of_deals_that_leave_it(db: DealDatabase, opened: Opened
     db.delete_deal("d86")
     found = page.next("view")
     assert (found.data["kept"], found.data["changed"]) == ("7 deals", ["d86"])
+
+
+@pytest.mark.parametrize("where", ["", "amount > 10"])
+def test_the_table_of_a_number_is_told_of_its_own_deals_alone(
+    db: DealDatabase, opened: Opened, where: str
+) -> None:
+    page = opened(f"/deals&{urlencode({'figure': 'summary', 'count': 'won', 'where': where})}")
+    assert settled(page).data["changed"] == []
+    # d3 is a lead, and stays one
+    db.update_deal("d3", amount=7)
+    db.update_deal("d30", amount=700)
+    db.update_deal("d32", amount=1000)
+    assert page.next("view").data["changed"] == ["d32"]
+    # one that comes to count, and one that does not any more
+    db.update_deal("d42", stage="Won")
+    assert page.next("view").data["changed"] == ["d42"]
+    db.update_deal("d35", stage="Lead")
+    assert page.next("view").data["changed"] == ["d35"]
+
+
+def test_the_table_of_a_list_of_changes_is_told_of_its_own_deals_alone(
+    db: DealDatabase, opened: Opened
+) -> None:
+    begin = db.changes().token
+    db.update_deal("d3", stage="Won")
+    page = opened(f"/deals&{urlencode({'change': 'won', 'since': begin})}")
+    assert settled(page).data["changed"] == []
+    db.update_deal("d4", amount=7)
+    db.update_deal("d3", amount=8)
+    assert page.next("view").data["changed"] == ["d3"]
 
 
 def test_so_many_pages_and_no_more(

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from fastexcel import read_excel
 
 import h1
 from cli_runs import Run, db_fixture, run_fixture
@@ -214,6 +215,34 @@ def test_formats_have_the_same_figures(db: DealDatabase, tmp_path: Path) -> None
         shown = f"{Decimal(str(value)):,.2f}"
         assert shown in markdown
         assert shown in text
+
+
+def test_a_workbook_has_all_digits_of_money(db: DealDatabase, tmp_path: Path) -> None:
+    lost, won = Decimal("-0.06255"), Decimal("12345678901234567.12345")
+    deal = {"created": TODAY, "closed": TODAY, "currency": "EUR"}
+    db.loader.load(
+        [
+            *({"id": n, **deal, "stage": "Lost", "amount": lost} for n in range(3)),
+            {"id": "won", **deal, "stage": "Won", "amount": won},
+            {"id": "too", **deal, "stage": "Won", "amount": Decimal("0.00000000000005")},
+        ]
+    )
+    file = tmp_path / "report.xlsx"
+    report_of(db).save(file)
+    book = read_excel(file)
+    quality, figures, told = (
+        book.load_sheet(name, dtypes="string").to_polars()
+        for name in ("Data quality", "Figures", "Report")
+    )
+    assert "-0.18765" in quality["value"].to_list()
+    assert "12345678901234567.12345000000005" in figures["now"].to_list()
+    # a share of which no decimal has all digits is no text
+    assert "0.4" in figures.filter(figure="Win rate")["now"].to_list()
+    said = [
+        line for line in told.to_series() if "more digits than a spreadsheet keeps" in (line or "")
+    ]
+    assert len(said) == 1
+    assert said[0].startswith("8 numbers ")
 
 
 @pytest.mark.parametrize(

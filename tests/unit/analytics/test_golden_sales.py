@@ -95,7 +95,7 @@ def test_win_rate(analytics: Analytics) -> None:
 
 def test_value_win_rate_says_that_it_means_nothing(analytics: Analytics) -> None:
     result = analytics.win_rate(measure="value")
-    assert (result["value_win_rate"], result["lost_without_amount"]) == (1.0, 2473)
+    assert (result["value_win_rate"], result["lost_blank_or_zero"]) == (1.0, 2473)
     [warning] = result.basis.warnings
     assert "in 100 % of cases: value win rate is not meaningful" in warning
 

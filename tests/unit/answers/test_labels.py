@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import pytest
 
@@ -19,10 +21,10 @@ PLAIN = {
 }  # fmt: skip
 
 
-def result_of(metric: str) -> MetricResult:
+def result_of(metric: str, frame: pl.DataFrame = DEALS) -> MetricResult:
     name = {"pipeline": "pipeline_by_stage"}.get(metric, metric)
     result: MetricResult = getattr(metrics, name)(
-        DEALS, Pipeline().covering(["Won", "Lost"]), **OPTIONS.get(metric, {})
+        frame, Pipeline().covering(["Won", "Lost"]), **OPTIONS.get(metric, {})
     )
     return result
 
@@ -54,3 +56,16 @@ def test_a_warning_has_the_words_of_the_table() -> None:
     warning = "2 open deals without a creation date up to as_of, not in mean_age_days"
     assert in_labels("pipeline", warning).endswith("not in mean age, days")
     assert in_labels("summary", "3 deals, not in weighted") == "3 deals, not in weighted"
+
+
+@pytest.mark.parametrize("metric", [name.replace("-", "_") for name in METRICS])
+def test_an_amount_of_0_is_an_amount(metric: str) -> None:
+    deal = {"amount": 0, "created": date(2026, 1, 1), "closed": date(2026, 1, 9), "owner": "Ann"}
+    stages = ("Won", "Lost", "Demo")
+    frame = pl.DataFrame([{**deal, "company": "A", "stage": stage} for stage in stages])
+    table = result_of(metric, frame).frame
+    labels = {label_of(metric, key): key for key in LABELS[metric]}
+    without = [key for label, key in labels.items() if label.endswith("without an amount")]
+    having = [key for label, key in labels.items() if label.endswith("with an amount")]
+    assert not [key for key in without if table[key].sum()]
+    assert not [key for key in having if not table[key].sum()]

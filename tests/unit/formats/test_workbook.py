@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
 from datetime import UTC, date, datetime
@@ -182,3 +183,18 @@ def test_without_the_library_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     with pytest.raises(MissingExtra, match=r"pip install 'dealdb\[xlsx\]'; or export CSV"):
         write_frame(pl.DataFrame({"id": ["1"]}), tmp_path / "deals.xlsx")
+
+
+def test_numbers_of_several_kinds_in_one_column_are_each_exact(tmp_path: Path) -> None:
+    numbers = [7, Decimal("1234.50"), 2 / 3, None, Decimal("0." + "7" * 16), 10**16 + 1]
+    frame = pl.DataFrame({"now": pl.Series(numbers, dtype=pl.Object)})
+    file = io.BytesIO()
+    assert workbook.write_sheets({"Figures": frame}, file) == 2
+    assert workbook.texts_in({"Figures": frame}) == 2
+    with zipfile.ZipFile(file) as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+        styles = parts.read("xl/styles.xml").decode()
+    assert re.findall(r"<v>(.*?)</v>", sheet) == ["7", "1234.50", "0.6666666666666666"]
+    assert re.findall(r"<t>(.*?)</t>", sheet) == ["now", "0.7777777777777777", "10000000000000001"]
+    # as many digits are shown behind the point as a number has
+    assert {"3", "4"} <= {*re.findall(r'numFmtId="(\d+)"', styles)} or "#,##0.00" in styles

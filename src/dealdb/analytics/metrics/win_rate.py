@@ -18,16 +18,16 @@ from dealdb.model.pipeline import Pipeline
 _COUNT = Metric(name="win_rate", base=CLOSED, columns=("n", "won", "lost", "win_rate"), money=False)
 _VALUE = replace(
     _COUNT,
-    columns=(*_COUNT.columns, "won_value", "lost_value", "lost_without_amount", "value_win_rate"),
+    columns=(*_COUNT.columns, "won_value", "lost_value", "lost_blank_or_zero", "value_win_rate"),
     money=True,
 )
 _COUNTS = {"n": pl.len(), "won": WON.sum(), "lost": LOST.sum()}
 _VALUES = {
     "won_value": pl.when(WON).then("amount").sum(),
     "lost_value": pl.when(LOST).then("amount").sum(),
-    "lost_without_amount": (LOST & ~HAS_MONEY & ~UNPRICED).sum(),
+    "lost_blank_or_zero": (LOST & ~HAS_MONEY & ~UNPRICED).sum(),
 }
-# a share of lost deals without an amount above which the value win rate says nothing
+# a share of lost deals with an amount of 0 or none above which the value win rate says nothing
 _MEANINGLESS = 0.5
 
 
@@ -64,7 +64,7 @@ def win_rate(
     -------
     MetricResult
         ``n`` (closed deals), ``won``, ``lost``, ``win_rate``; for ``"value"`` also ``won_value``, ``lost_value``,
-        ``lost_without_amount`` and ``value_win_rate``.
+        ``lost_blank_or_zero`` and ``value_win_rate``.
 
     Raises
     ------
@@ -105,14 +105,14 @@ def win_rate(
 def _counts(
     pipeline: Pipeline, window: Window, conversion: Conversion | None
 ) -> dict[str, pl.Expr]:
-    """Which deals ``lost_without_amount`` counts, by the columns of deals."""
+    """Which deals ``lost_blank_or_zero`` counts, by the columns of deals."""
     lost, amount = standing(pipeline, window)["lost"], pl.col("amount")
     is_known = amount.is_null() | (conversion.has_rate(pipeline) if conversion else True)
-    return {"lost_without_amount": lost & ~HAS_MONEY & is_known}
+    return {"lost_blank_or_zero": lost & ~HAS_MONEY & is_known}
 
 
 def _doubts(table: pl.DataFrame) -> list[str]:
-    lost, blank = total(table, "lost"), total(table, "lost_without_amount")
+    lost, blank = total(table, "lost"), total(table, "lost_blank_or_zero")
     doubts = []
     if lost and blank / lost > _MEANINGLESS:
         share = f"{100 * blank / lost:.3g} %"

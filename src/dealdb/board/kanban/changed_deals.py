@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -14,6 +14,7 @@ import polars as pl
 from dealdb.analytics.metrics.pipeline import each_of_stages
 from dealdb.analytics.options import as_of_day
 from dealdb.board.parts.at_once import AtOnce
+from dealdb.model.decimals import EXACT
 from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 RowsBetween = Callable[[str, str], Collection[int] | None]
 # with more of them, all figures are as soon made anew
 MOST_CHANGED = 1_000
-# of what a deal weighs: the digits of its amount, and those of a probability
-_EXACT = Context(prec=80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +194,5 @@ def _deal(
     if id_ is None:
         return None
     stage, amount, currency, units, is_rotting, is_overdue = row
-    weighted = None if units is None else Decimal(units).scaleb(-scale, _EXACT)
+    weighted = None if units is None else Decimal(units).scaleb(-scale, EXACT)
     return ChangedDeal(sign, id_, stage, amount, currency, weighted, is_rotting, is_overdue)

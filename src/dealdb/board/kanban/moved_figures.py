@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from decimal import Context, Decimal, Inexact
+from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
+
+from dealdb.model.decimals import EXACT
 
 if TYPE_CHECKING:
     from dealdb.board.kanban.changed_deals import ChangedDeal
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
 
 Figures = Mapping[str | None, "StageFigures"]
-# of all digits that a sum can have; one that has more is not rounded in silence
-_EXACT = Context(prec=80, traps=[Inexact])
 
 
 def moved_figures(
@@ -79,9 +79,9 @@ def _added(line: StageSum, deal: ChangedDeal) -> StageSum | None:
         # a sum that was rounded is none to go on from
         if weighted is None or _places(weighted) != _places(deal.weighted):
             return None
-        weighted = _EXACT.add(weighted, _EXACT.multiply(Decimal(deal.sign), deal.weighted))
-    amount = _EXACT.multiply(Decimal(deal.sign), deal.amount or Decimal(0))
-    value = _EXACT.add(line.value, amount)
+        weighted = EXACT.add(weighted, EXACT.multiply(Decimal(deal.sign), deal.weighted))
+    amount = EXACT.multiply(Decimal(deal.sign), deal.amount or Decimal(0))
+    value = EXACT.add(line.value, amount)
     return replace(line, n=line.n + deal.sign, value=value, weighted=weighted)
 
 
@@ -98,4 +98,4 @@ def _is_over(figures: StageFigures, pipeline: Pipeline) -> bool:
 def _is_nothing(figures: Iterable[StageFigures], currency: str | None) -> bool:
     """Whether there may be no money of a currency any more: then its amounts of 0 are no line of their own."""
     lines = [line for each in figures for line in each.sums if line.currency == currency]
-    return bool(lines) and not reduce(_EXACT.add, (line.value for line in lines))
+    return bool(lines) and not reduce(EXACT.add, (line.value for line in lines))

@@ -166,8 +166,9 @@ def _since(period: str | None, today: date) -> date | None:
     if period == "all":
         return None
     days = DAYS if period is None else whole_number(period)
-    # before the first day that there is
-    if days is None or days >= today.toordinal():
-        msg = f"closed is a number of days, or all, not {str(period)[:80]!r}"
+    # no further back than the first day that there is
+    if days is None or not 1 <= days <= today.toordinal():
+        msg = f"closed is a number of days from 1 up, or all, not {str(period)[:80]!r}"
         raise QueryError(msg)
-    return today - timedelta(days=days)
+    # today is one of them
+    return today - timedelta(days=days - 1)

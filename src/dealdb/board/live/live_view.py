@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dealdb.board.figures.named import named_deals
 from dealdb.board.html import environment
 from dealdb.board.kanban.board_view import BoardView
 from dealdb.board.kanban.making import BoardColumn
@@ -15,6 +16,7 @@ from dealdb.board.live.client import wake
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.parameters import asks_the_clock
+from dealdb.errors import QueryError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,6 +62,8 @@ class LiveView:
         The event without the deals, as it was sent last.
     ids
         Of the deals that a table had then; None before.
+    behind, has_begun
+        The filter of the number whose deals a table has, if it is of one, and whether it was looked for.
     """
 
     asked: PageRequest
@@ -68,6 +72,8 @@ class LiveView:
     state: Mapping[str, Any] = field(default_factory=dict)
     board: RunningBoard | None = None
     ids: pl.Series | None = None
+    behind: pl.Expr | None = None
+    has_begun: bool = False
 
     @property
     def asks_the_clock(self) -> bool:
@@ -141,9 +147,7 @@ class LiveView:
         self._tell_moments_in(deals)
         total = deals.query.count()
         is_list = self.asked.path == "/deals"
-        before, here = self.ids, None
-        if is_list and self.asked.where:
-            here = deals.query.select(self.asked.where).frame["id"]
+        before, here = self.ids, self._kept(deals) if is_list else None
         kept = total if here is None else len(here)
         state = _state(self.asked, deals.seq, total, kept)
 
@@ -164,6 +168,17 @@ class LiveView:
             self.state, self.ids = state, here
 
         return news, after, None
+
+    def _kept(self, deals: AtOnce) -> pl.Series | None:
+        """Ids of the deals that a table has; None where it has all."""
+        if not self.has_begun:
+            # a number is looked up once: to ask for its figure after each commit would hold up all pages
+            self.behind, self.has_begun = _behind(self.asked, deals), True
+        if self.behind is not None:
+            deals.narrow(self.behind)
+        elif not self.asked.where:
+            return None
+        return deals.query.select(self.asked.where).frame["id"]
 
     def _feed(self) -> None:
         """Each page is told what it has not seen, by the token of what it has seen."""
@@ -188,6 +203,16 @@ class LiveView:
         asked = self.asked.by_clocks_of(deals.pipeline.zone)
         if asked != self.asked:
             self.asked, self.board = asked, None
+
+
+def _behind(asked: PageRequest, deals: AtOnce) -> pl.Expr | None:
+    """The filter of the number that a table is of; None where it is of none."""
+    try:
+        named = named_deals(asked, deals.snapshot)
+    except QueryError:
+        # the number is gone since the page was made: any deal may be one of its own
+        return None
+    return None if named is None else named.where
 
 
 def _among(here: pl.Series | None, ids: frozenset[str]) -> set[str]:

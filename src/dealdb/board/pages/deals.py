@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from dealdb.board.figures.linked import deals_behind
+from dealdb.board.figures.named import named_deals
 from dealdb.board.page_request import PageRequest
-from dealdb.board.pages.lines import number_said, show_lines
+from dealdb.board.pages.lines import show_lines
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.conditions import conditions_of, joined
@@ -29,10 +29,10 @@ COLUMNS = ("id", "name", "company", "owner", "stage", "amount", "currency", "exp
 
 def show(asked: PageRequest) -> Shown:
     """The deals of a page of the table; those behind a number where the address names one."""
-    number = deals_behind(asked)
+    deals = AtOnce(asked.db)
+    number = named_deals(asked, deals.snapshot)
     if number is not None and number.where is None:
         return show_lines(asked, number)
-    deals = AtOnce(asked.db)
     if number is not None and number.where is not None:
         deals.narrow(number.where)
     names, sort = _columns(asked, deals), asked.several("sort")
@@ -49,7 +49,7 @@ def show(asked: PageRequest) -> Shown:
     rows = page.items.to_dicts()
     return Shown(
         for_template={
-            "number": None if number is None else number_said(asked, number),
+            "number": number and number.said,
             "columns": columns,
             "shown_names": list(names),
             "page_rows": PAGE_ROWS,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from dealdb.answers.labels import label_of
 from dealdb.answers.people import words_of
-from dealdb.board.figures.catalogue import ENTRIES
-from dealdb.board.figures.linked import LINE, DealsBehind, key_columns
-from dealdb.board.figures.sheet import figure_text
+from dealdb.board.figures.linked import LINE
+from dealdb.board.figures.named import NamedDeals
 from dealdb.board.pages.page import Shown
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_path
@@ -25,51 +23,16 @@ MOST_LINES = 1_000
 _HEADS = {"id": "deal", "value": "adds", "from": "from", "to": "to", "at": "when"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberSaid:
-    """
-    Which number a page has the deals of.
-
-    Attributes
-    ----------
-    label, value
-        What it is called, and the number.
-    groups
-        Of which groups it is.
-    title, link
-        The figure that it is in.
-    """
-
-    label: str
-    value: str
-    groups: str
-    title: str
-    link: str
-
-
-def number_said(asked: PageRequest, number: DealsBehind) -> NumberSaid:
-    """Which number it is, in words."""
-    name, locale = number.figure.metric, asked.locale
-    groups = [figure_text(number.row[key], name, key, locale) for key in key_columns(number.result)]
-    column = number.count
-    return NumberSaid(
-        label=label_of(name, column) if column else "these figures",
-        value=figure_text(number.number, name, column, locale) if column else "",
-        groups=", ".join(groups),
-        title=ENTRIES[name].title,
-        link=asked.link(number.figure.path(), where=None),
-    )
-
-
-def show_lines(asked: PageRequest, number: DealsBehind) -> Shown:
+def show_lines(asked: PageRequest, number: NamedDeals) -> Shown:
     """The lines of a number; none where its metric has no deals to show."""
     lines = number.lines
     if lines is None:
         lines = pl.DataFrame(schema={"id": pl.String})
-    table, name_of = _with_names(asked, lines), number.figure.metric
+    table, name_of = _with_names(asked, lines), number.metric
     return Shown(
         for_template={
-            "number": number_said(asked, number),
+            "number": number.said,
+            "why": number.why,
             "heads": [
                 (_HEADS.get(name) or label_of(name_of, name), _style(table.schema[name]))
                 for name in table.columns

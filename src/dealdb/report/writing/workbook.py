@@ -11,8 +11,10 @@ import polars as pl
 from dealdb.analytics.drawing.movement import TAKES
 from dealdb.answers.people import words_of
 from dealdb.formats.locale import PLAIN
+from dealdb.formats.workbook import texts_in
+from dealdb.model.decimals import EXACT
 from dealdb.report.contents import ReportContents
-from dealdb.report.parts import Cell, ReportSection, ReportTable
+from dealdb.report.parts import ReportSection, ReportTable
 from dealdb.report.writing.cells import (
     headings,
     is_step,
@@ -37,7 +39,19 @@ def sheets_of(contents: ReportContents) -> dict[str, pl.DataFrame]:
         found |= {table.sheet: _frame(table, contents.zone) for table in section.tables}
     found["Data quality"] = _quality(contents)
     found["Commands"] = _commands(contents)
+    if n := texts_in(found):
+        found["Report"] = _with_line(found["Report"], _on_texts(n))
     return found
+
+
+def _on_texts(n: int) -> str:
+    if n == 1:
+        return "1 number has more digits than a spreadsheet keeps: it is a text, and counts in no sum of a sheet."
+    return f"{n:,} numbers have more digits than a spreadsheet keeps: they are texts, and count in no sum of a sheet."
+
+
+def _with_line(lines: pl.DataFrame, text: str) -> pl.DataFrame:
+    return lines.vstack(pl.DataFrame({lines.columns[0]: [text]}))
 
 
 def _brief(contents: ReportContents) -> pl.DataFrame:
@@ -63,40 +77,42 @@ def _told(section: ReportSection) -> Iterator[str]:
 
 
 def _figures(contents: ReportContents) -> pl.DataFrame:
-    """Figures at the top; money, counts and shares have columns of their own, so that each is exact."""
+    """Figures at the top: money, counts and shares, each with its own digits."""
     rows = [
         {
             "figure": headline.label,
             "currency": pair.currency,
-            "now": _number(pair.now),
-            "before": _number(pair.before),
-            "change": _change(_number(pair.now), _number(pair.before)),
+            "now": now,
+            "before": before,
+            "change": _change(now, before),
             "compared with": headline.than,
         }
         for headline in contents.headlines
         for pair in headline.values
+        for now, before in [
+            [None if each is None else each.value for each in (pair.now, pair.before)]
+        ]
     ]
-    number = pl.Decimal(38, 6)
     schema = {
         "figure": pl.String(),
         "currency": pl.String(),
-        "now": number,
-        "before": number,
-        "change": number,
+        "now": pl.Object(),
+        "before": pl.Object(),
+        "change": pl.Object(),
         "compared with": pl.String(),
     }
     return pl.DataFrame(rows, schema=schema)
 
 
-def _number(cell: Cell | None) -> Decimal | None:
-    value: Any = None if cell is None else cell.value
-    if value is None:
+def _change(now: Any, before: Any) -> int | float | Decimal | None:
+    if now is None or before is None:
         return None
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-
-
-def _change(now: Decimal | None, before: Decimal | None) -> Decimal | None:
-    return None if now is None or before is None else now - before
+    if isinstance(now, int):
+        return now - int(before)
+    if isinstance(now, float):
+        # 0.3 less 0.1 is 0.2, and not what floats leave of it
+        return float(Decimal(repr(now)) - Decimal(repr(before)))
+    return EXACT.subtract(now, before)
 
 
 def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
@@ -154,7 +170,7 @@ def _quality(contents: ReportContents) -> pl.DataFrame:
         for currency, value in note.sums.items() or [(None, None)]
     ]
     schema = {
-        "what": pl.String(), "deals": pl.Int64(), "currency": pl.String(), "value": pl.Decimal(38, 2),
+        "what": pl.String(), "deals": pl.Int64(), "currency": pl.String(), "value": pl.Object(),
         "effect": pl.String(), "command": pl.String(),
     }  # fmt: skip
     return pl.DataFrame(rows, schema=schema)

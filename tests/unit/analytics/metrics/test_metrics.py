@@ -194,7 +194,7 @@ def test_win_rate(deals: list[Deal], by: Any, window: Any) -> None:
             row["win_rate"] = ratio(len(won), len(group))
             if split:
                 row |= {"won_value": money(won), "lost_value": money(lost)}
-                row["lost_without_amount"] = sum(not d["amount"] for d in lost)
+                row["lost_blank_or_zero"] = sum(not d["amount"] for d in lost)
                 row["value_win_rate"] = ratio(money(won), money(group))
             rows.append({**keys, **row})
     options = {"by": by, "since": window[0], "until": window[1]}

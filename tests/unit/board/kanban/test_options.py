@@ -39,7 +39,7 @@ def test_what_is_not_said_is_the_usual() -> None:
     found = options()
     assert found.sort == ("-amount",)
     assert found.fields == ("owner", "amount", "days", "expected_close")
-    assert (found.by, found.opened, found.since) == (None, frozenset(), date(2026, 3, 1))
+    assert (found.by, found.opened, found.since) == (None, frozenset(), date(2026, 3, 2))
 
 
 def test_deals_without_the_usual_fields_have_a_board_too() -> None:
@@ -75,6 +75,7 @@ def test_several_values_stand_in_their_order_with_commas_or_without() -> None:
         ("by", "stage", "lanes are by a column of texts"),
         ("closed", "soon", "not 'soon'"),
         ("closed", "9" * 400, "closed is a number of days"),
+        ("closed", "0", "from 1 up, or all, not '0'"),
         ("closed", "1e3", "not '1e3'"),
     ],
 )
@@ -102,10 +103,11 @@ def test_stages_with_cards_are_those_that_there_are() -> None:
     ("closed", "since", "said"),
     [
         ("all", None, "Closed at any time"),
-        ("1", date(2026, 3, 30), "Closed since 2026-03-30"),
-        ("0", TODAY, "Closed since 2026-03-31"),
+        # today is one of them
+        ("1", TODAY, "Closed since 2026-03-31"),
+        ("30", date(2026, 3, 2), "Closed since 2026-03-02"),
         # the last of several counts, as in all options
-        ("90", date(2025, 12, 31), "Closed since 2025-12-31"),
+        ("90", date(2026, 1, 1), "Closed since 2026-01-01"),
     ],
 )
 def test_since_when_closed_deals_count(closed: str, since: date | None, said: str) -> None:
@@ -114,4 +116,4 @@ def test_since_when_closed_deals_count(closed: str, since: date | None, said: st
 
 
 def test_days_are_said_in_the_language_of_the_reader() -> None:
-    assert options(("closed", "1")).closed_said(Locale("de-DE")) == "Closed since 30.3.2026"
+    assert options(("closed", "2")).closed_said(Locale("de-DE")) == "Closed since 30.3.2026"
