@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -67,7 +68,6 @@ def show(asked: PageRequest) -> Shown:
     since = asked.option("since", "monday") or "monday"
     begin = _begin(asked, since)
     lists = _lists(asked, begin)
-    table = _table(lists)
     return Shown(
         for_template={
             "since": since,
@@ -84,7 +84,7 @@ def show(asked: PageRequest) -> Shown:
             "panel": _waterfall(asked, begin),
             "csv": asked.data_link(".csv"),
         },
-        data={
+        data=lambda: {
             "since": begin.day or begin.moment,
             "lists": [
                 {
@@ -96,7 +96,7 @@ def show(asked: PageRequest) -> Shown:
                 for each in lists
             ],
         },
-        table=table,
+        rows=partial(_table, lists),
     )
 
 

@@ -44,7 +44,7 @@ def test_the_equations_agree_with_the_runs() -> None:
     deals = [(0, 0.0), (0, 25.0), (1, 3.0), (1, 400.0)]
     chances = won_within(CHAIN, CHAIN.rates(), deals, 30.0)[0]
     for (stage, age), chance in zip(deals, chances.tolist(), strict=True):
-        days, won = closings(CHAIN, CHAIN.rates(), stage, age, n=20_000, draws=Draws(2))
+        [(days, won)] = closings(CHAIN, CHAIN.rates(), [(stage, age)], n=20_000, seed=2)
         share = float((won & (days <= 30.0)).mean())
         assert chance == pytest.approx(share, abs=5 * 0.5 / math.sqrt(20_000) + 0.002)
 
@@ -80,7 +80,7 @@ def test_each_draw_of_the_rates_has_its_own_chances() -> None:
 
 def test_a_deal_in_a_stage_that_is_never_left_never_closes() -> None:
     chain = Chain.learned(pl.DataFrame({"stage": [0], "days": [5.0], "goal": [2]}), 2)
-    days, won = closings(chain, chain.rates(), 1, 0.0, n=100, draws=Draws(1))
+    [(days, won)] = closings(chain, chain.rates(), [(1, 0.0)], n=100, seed=1)
     assert set(days.tolist()) == {NEVER}
     assert not won.any()
 
@@ -89,8 +89,6 @@ def test_the_wait_of_an_exponential_stay_does_not_depend_on_age() -> None:
     random = Random(4)
     rows = [(0, -20 * math.log(1 - random.random()), 1) for _ in range(5_000)]
     chain = Chain.learned(pl.DataFrame(rows, schema=["stage", "days", "goal"], orient="row"), 1)
-    medians = [
-        float(np.median(closings(chain, chain.rates(), 0, age, n=20_000, draws=Draws(6))[0]))
-        for age in (0.0, 30.0)
-    ]
+    runs = closings(chain, chain.rates(), [(0, 0.0), (0, 30.0)], n=20_000, seed=6)
+    medians = [float(np.median(days)) for days, _ in runs]
     assert medians == pytest.approx([20 * math.log(2)] * 2, rel=0.12)
