@@ -233,25 +233,29 @@ def _closed_together(
     """The same of some starts, whose runs are looked at together: the runs of the first, then those of the next."""
     import numpy as np
 
-    won = len(ways)
-    where: Whole = np.repeat(np.array([stage for stage, _ in starts], dtype=np.int64), n)
+    won, start = len(ways), np.repeat(np.arange(len(starts)), n)
+    where: Whole = np.array([stage for stage, _ in starts], dtype=np.int64)[start]
     ages, days = np.array([age for _, age in starts], dtype=np.float64), np.zeros(len(where))
     # how many numbers each start has used
     used: Whole = np.zeros(len(starts), dtype=np.int64)
     for _ in range(_MOST_MOVES):
-        before = where.copy()
+        active = (where >= 0) & (where < won)
+        if not active.any():
+            break
+        # who comes into a stage where others of the same start stand moves on with them
+        is_reached = np.zeros((won, len(starts)), dtype=np.bool_)
+        is_reached[where[active], start[active]] = True
         for place, own_ways in enumerate(ways):
-            own = np.flatnonzero(before == place)
+            own = np.flatnonzero(where == place)
+            own = own[is_reached[place].take(start.take(own))]
+            counts: Whole = np.bincount(start.take(own), minlength=len(starts))
             if not own.size:
                 continue
-            counts: Whole = np.bincount(own // n, minlength=len(starts))
             waits, goals = _exits(own_ways, ages, counts, used, seed)
             days[own] += waits
             # who waits for ever goes nowhere
             where[own] = np.where(np.isfinite(waits), goals, _NOWHERE)
             used += 2 * counts
-        if not (((where >= 0) & (where < won)).any()):
-            break
         ages[:] = 0.0
     days[where < won] = NEVER
     yield from zip(days.reshape(-1, n), (where == won).reshape(-1, n), strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dealdb.analytics.estimates import outcomes
 from dealdb.analytics.estimates.chain import Chain
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import NEVER, alike, closings, won_within
@@ -92,3 +93,14 @@ def test_the_wait_of_an_exponential_stay_does_not_depend_on_age() -> None:
     runs = closings(chain, chain.rates(), [(0, 0.0), (0, 30.0)], n=20_000, seed=6)
     medians = [float(np.median(days)) for days, _ in runs]
     assert medians == pytest.approx([20 * math.log(2)] * 2, rel=0.12)
+
+
+def test_runs_of_many_starts_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = [(0, 0.0), (1, 3.0), (0, 25.0), (1, 0.0), (0, 400.0)]
+    each = [next(closings(CHAIN, CHAIN.rates(), [start], n=300, seed=5)) for start in starts]
+    for together in (300, 700, 100_000):
+        monkeypatch.setattr(outcomes, "_TOGETHER", together)
+        found = closings(CHAIN, CHAIN.rates(), starts, n=300, seed=5)
+        for (days, won), (own_days, own_won) in zip(found, each, strict=True):
+            assert days.tolist() == own_days.tolist()
+            assert won.tolist() == own_won.tolist()
