@@ -109,7 +109,8 @@ def forecast_error(
     if past.facts.first is None:
         # nothing was ever known: a table without rows
         none = stood(past, past.moment, _reads(past), keys)
-        parts = [_part(past, none, past.day, "", 0, at=past.moment, is_actual=False)]
+        look = _Asked(past.day, past.day, "", 0, past.moment)
+        parts = [_part(past, none, look, is_actual=False)]
     if not parts:
         msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
         raise NotYetKnown(msg)
@@ -204,13 +205,14 @@ def _told(past: Past, asked: Sequence[_Asked], keys: Sequence[str]) -> Iterator[
     ends = {each.last: each._replace(moment=past.zone.end_of_day_ms(each.last)) for each in asked}
     looks = [*ends.values(), *asked]
     deals = _looked_at(past, looks, len(ends), keys)
-    finals = dict(zip(ends, deals, strict=False))
-    for each, forecast in zip(asked, deals[len(ends) :], strict=True):
-        final, at = finals[each.last], ends[each.last].moment
-        yield _part(past, final, each.start, each.label, each.days, at=at, is_actual=True)
-        yield _part(
-            past, forecast, each.start, each.label, each.days, at=each.moment, is_actual=False
-        )
+    parts = [
+        _part(past, own, look, is_actual=place < len(ends))
+        for place, (look, own) in enumerate(zip(looks, deals, strict=True))
+    ]
+    finals = dict(zip(ends, parts, strict=False))
+    for each, forecast in zip(asked, parts[len(ends) :], strict=True):
+        yield finals[each.last].with_columns(days_before=pl.lit(each.days, pl.UInt32))
+        yield forecast
 
 
 def _looked_at(
@@ -222,7 +224,14 @@ def _looked_at(
     Few of all deals are, so that only these are looked up.
     """
     held = {name: _held(past.facts.of(name)) for name in ("closed", "expected_close")}
-    found = [_dated(past, held, look) for look in looks]
+    inside = {
+        (start, last): {
+            name: facts.filter(pl.col("value").is_between(start, last))
+            for name, facts in held.items()
+        }
+        for start, last in {each[:2] for each in looks}
+    }
+    found = [_dated(past, inside[look[:2]], look) for look in looks]
     staged = _in_parts(looked_up(past, pl.concat(found), ["stage"]), found) if found else []
     found = [
         _counted(past, look, own, has_open=place >= n_ends)
@@ -247,15 +256,14 @@ def _held(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.select("life", "at", "value", _until=until)
 
 
-def _dated(past: Past, held: Mapping[str, pl.DataFrame], look: _Asked) -> pl.DataFrame:
-    """Deals at a moment that are closed or due in a period: ``life``, ``at``, and which of both."""
+def _dated(past: Past, inside: Mapping[str, pl.DataFrame], look: _Asked) -> pl.DataFrame:
+    """Deals at a moment that are closed or due in a period, by the facts that say so: which of both, and when."""
     lives = {
         name: facts.filter(
-            pl.col("value").is_between(look.start, look.last),
             pl.col("at") < look.moment,
             (pl.col("_until") >= look.moment).fill_null(value=True),
         )["life"]
-        for name, facts in held.items()
+        for name, facts in inside.items()
     }
     every = pl.concat(lives.values()).unique().sort()
     begin, end = (past.facts.lives[name].gather(every) for name in ("begin", "end"))
@@ -287,18 +295,17 @@ def _in_parts(frame: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> list[pl.Dat
     return [frame.slice(first, part.height) for first, part in zip(ends, parts, strict=False)]
 
 
-def _part(
-    past: Past, deals: pl.DataFrame, start: date, label: str, days: int, *, at: int, is_actual: bool
-) -> pl.DataFrame:
+def _part(past: Past, deals: pl.DataFrame, look: _Asked, *, is_actual: bool) -> pl.DataFrame:
+    at = look.moment
     worth = past.priced(
         deals.with_columns(value="amount"),
         is_closed=pl.col("cause") != 0,
         as_of=past.zone.day_of_moment(at - 1),
     )
     return _weighed(past, worth, at).with_columns(
-        period=pl.lit(start),
-        label=pl.lit(label),
-        days_before=pl.lit(days, pl.UInt32),
+        period=pl.lit(look.start),
+        label=pl.lit(look.label),
+        days_before=pl.lit(look.days, pl.UInt32),
         _is_actual=pl.lit(is_actual),
         _at=pl.lit(at, pl.Int64),
     )
