@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dealdb.formats.locale import PLAIN, Locale
@@ -40,7 +41,7 @@ class AskedMetric:
     result: MetricResult
     options: Mapping[str, Any]
 
-    @property
+    @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the result, with money as it was before it was rounded: sums of them are rounded once."""
         exact = self.result.exact

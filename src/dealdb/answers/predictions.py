@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
+
 from dealdb.answers.asked import (
     AskedMetric,
     counted,
@@ -86,13 +88,16 @@ def _chance(row: dict[str, Any], unit: str, asked: AskedMetric) -> str:
 def survival(asked: AskedMetric) -> str:
     """After how many days half of the deals have left a stage."""
     stage, event = asked.options["stage"], asked.options.get("event", "left")
-    lines: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in asked.rows:
-        lines.setdefault(tuple(row[name] for name in asked.groups), []).append(row)
-    if not lines:
+    # a curve has as many rows as there are lengths of stays
+    table, groups = asked.result.frame, asked.groups
+    if table.is_empty():
         return f"No deal has ever been in {stage}."
-    told = [_median(stage, event, group, rows) for group, rows in list(lines.items())[:_MOST_TOLD]]
-    return sentences(*told, *_untold(len(lines)))
+    curves = table.partition_by(groups, maintain_order=True) if groups else [table]
+    told = [
+        _median(stage, event, curve.select(groups).row(0) if groups else (), curve)
+        for curve in curves[:_MOST_TOLD]
+    ]
+    return sentences(*told, *_untold(len(curves)))
 
 
 def _untold(groups: int) -> list[str]:
@@ -101,21 +106,21 @@ def _untold(groups: int) -> list[str]:
     return [f"{counted(more, 'more group')} in the table."] if more > 0 else []
 
 
-def _median(stage: str, event: str, group: Sequence[Any], rows: Sequence[dict[str, Any]]) -> str:
+def _median(stage: str, event: str, group: Sequence[Any], curve: pl.DataFrame) -> str:
     who = f"{', '.join(map(str, group))}: " if group else ""
     done = _ENDS[event].replace("the stage", stage)
     at = "" if event == "left" else f" of {stage}"
-    half = next((row["days"] for row in rows if row["s"] <= 0.5), None)
-    last = rows[-1]
-    n = total(rows, "events") + total(rows, "censored")
-    n += sum(row.get("competing") or 0 for row in rows)
+    half = curve.filter(pl.col("s") <= 0.5).head(1)["days"].to_list()
+    last = curve.row(-1, named=True)
+    ends = [name for name in ("events", "censored", "competing") if name in curve.columns]
+    n = sum(int(curve[name].sum()) for name in ends)
     base = f"by {counted(n, 'stay')}, those that still go on among them"
-    if half is None:
+    if not half:
         return (
             f"{who}Fewer than half of the deals{at} have {done} within {days(last['days'])}: "
             f"{percent(1 - last['s'])} have ({base})."
         )
-    return f"{who}Half of the deals{at} have {done} within {days(half)} ({base})."
+    return f"{who}Half of the deals{at} have {done} within {days(half[0])} ({base})."
 
 
 def time_to_close(asked: AskedMetric) -> str:

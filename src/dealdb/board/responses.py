@@ -40,7 +40,7 @@ def as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
     """A page for programs."""
     from starlette.responses import Response
 
-    return Response(to_json(shown.data) + "\n", media_type="application/json")
+    return Response(to_json(shown.data()) + "\n", media_type="application/json")
 
 
 def as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:

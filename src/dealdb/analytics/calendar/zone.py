@@ -146,6 +146,19 @@ class Zone:
         return self.days(as_moments(ms))
 
 
+def in_days(ms: pl.Series) -> pl.Series:
+    """
+    Lengths in milliseconds as days, each the float nearest to the true quotient.
+
+    Examples
+    --------
+    >>> in_days(pl.Series([43_200_000, None])).to_list()
+    [0.5, None]
+    """
+    # a column of divisors: by one number for all, Polars multiplies by its reciprocal, which rounds twice
+    return ms / pl.repeat(DAY_MS, ms.len(), dtype=pl.Int64, eager=True)
+
+
 def as_moments(ms: pl.Expr) -> pl.Expr:
     """
     Moments of a column of whole milliseconds since 1970, as datetimes in UTC.

@@ -46,6 +46,18 @@ class Draws:
         self._bits = np.random.PCG64(seed)
         self._frozen = np.random.RandomState(self._bits)
 
+    def skipped(self, n: int) -> Draws:
+        """
+        The same behind the next ``n`` numbers between 0 and 1.
+
+        Examples
+        --------
+        >>> bool((Draws(7).skipped(3).uniform(2) == Draws(7).uniform(5)[3:]).all())
+        True
+        """
+        self._bits.advance(n)
+        return self
+
     def hits(self, limits: Limits) -> NDArray[np.bool_]:
         """True as often as the limits say: one for each of them."""
         import numpy as np

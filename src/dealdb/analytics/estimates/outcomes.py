@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dealdb.analytics.estimates.chain import Chain, Rates, spent
@@ -23,6 +24,10 @@ _ROOM = 2_000_000
 # a deal that has moved so often is taken to go on for ever
 _MOST_MOVES = 1_000
 NEVER = float("inf")
+# where a run is that never leaves its stage
+_NOWHERE = -1
+# runs that are looked at together, whose numbers fit into the cache
+_TOGETHER = 32_768
 
 
 def alike(
@@ -191,67 +196,150 @@ def _slices(n: int, width: int) -> Iterator[slice]:
 
 
 def closings(
-    chain: Chain, rates: Rates, stage: int, age: float, *, n: int, draws: Draws
-) -> tuple[Floats, NDArray[np.bool_]]:
+    chain: Chain, rates: Rates, starts: Sequence[tuple[int, float]], *, n: int, seed: int
+) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
     """
-    Days until each of ``n`` runs of one deal closes, and whether it is won then; ``NEVER`` where it doesn't close.
+    For each start, days until each of ``n`` runs of a deal closes, and whether it is won then; ``NEVER`` for no end.
 
     Parameters
     ----------
     chain, rates
         The chain, with one draw of its rates.
-    stage, age
+    starts
         Place of the present stage, and how many days the deal has stood there.
     n
-        Number of runs.
-    draws
-        Random numbers.
+        Number of runs of each.
+    seed
+        Of the random numbers, which are the same for each start.
 
     Examples
     --------
     >>> import polars as pl
     >>> seen = pl.DataFrame({"stage": [0] * 4, "days": [10.0] * 4, "goal": [1, 1, 2, 2]})
     >>> chain = Chain.learned(seen, 1)
-    >>> days, won = closings(chain, chain.rates(), 0, 0.0, n=1000, draws=Draws(1))
+    >>> [(days, won)] = closings(chain, chain.rates(), [(0, 0.0)], n=1000, seed=1)
     >>> round(float(won.mean()), 1), bool((days > 0).all())
     (0.5, True)
     """
+    ways = [_Ways.of(stage.edges, rate[0]) for stage, rate in zip(chain.stages, rates, strict=True)]
+    size = max(1, _TOGETHER // n)
+    for first in range(0, len(starts), size):
+        yield from _closed_together(ways, starts[first : first + size], n, seed)
+
+
+def _closed_together(
+    ways: Sequence[_Ways], starts: Sequence[tuple[int, float]], n: int, seed: int
+) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+    """The same of some starts, whose runs are looked at together: the runs of the first, then those of the next."""
     import numpy as np
 
-    where: Whole = np.full(n, stage, dtype=np.int64)
-    ages, days = np.full(n, age), np.zeros(n)
+    won, start = len(ways), np.repeat(np.arange(len(starts)), n)
+    where: Whole = np.array([stage for stage, _ in starts], dtype=np.int64)[start]
+    ages, days = np.array([age for _, age in starts], dtype=np.float64), np.zeros(len(where))
+    # how many numbers each start has used
+    used: Whole = np.zeros(len(starts), dtype=np.int64)
     for _ in range(_MOST_MOVES):
-        active = np.flatnonzero(where < chain.won)
-        active = active[days[active] < NEVER]
-        if not active.size:
-            return days, where == chain.won
-        for place in np.unique(where[active]):
-            own = active[where[active] == place]
-            waits, goals = _exits(chain.stages[place].edges, rates[place][0], ages[own], draws)
+        active = (where >= 0) & (where < won)
+        if not active.any():
+            break
+        # who comes into a stage where others of the same start stand moves on with them
+        is_reached = np.zeros((won, len(starts)), dtype=np.bool_)
+        is_reached[where[active], start[active]] = True
+        for place, own_ways in enumerate(ways):
+            own = np.flatnonzero(where == place)
+            own = own[is_reached[place].take(start.take(own))]
+            counts: Whole = np.bincount(start.take(own), minlength=len(starts))
+            if not own.size:
+                continue
+            waits, goals = _exits(own_ways, ages, counts, used, seed)
             days[own] += waits
-            where[own] = np.where(np.isfinite(waits), goals, place)
-        ages[active] = 0.0
-    days[where < chain.won] = NEVER
-    return days, where == chain.won
+            # who waits for ever goes nowhere
+            where[own] = np.where(np.isfinite(waits), goals, _NOWHERE)
+            used += 2 * counts
+        ages[:] = 0.0
+    days[where < won] = NEVER
+    yield from zip(days.reshape(-1, n), (where == won).reshape(-1, n), strict=True)
 
 
-def _exits(edges: Floats, rates: Floats, ages: Floats, draws: Draws) -> tuple[Floats, Whole]:
-    """How long each stays on, and where it goes to then: the summed rates, turned around."""
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The ways out of a stage, by bins of the age: when they begin, how much is summed by then, and the shares."""
 
-    total = rates.sum(axis=1)
-    at_edges = np.concatenate([[0.0], np.cumsum(np.diff(edges) * total[:-1])])
+    edges: Floats
+    total: Floats
+    at_edges: Floats
+    # of each goal and those before it, a row for each goal
+    upto_goal: Floats
 
-    def upto(age: Floats) -> Floats:
-        place = np.searchsorted(edges, age, side="right") - 1
-        summed: Floats = at_edges[place] + (age - edges[place]) * total[place]
+    @classmethod
+    def of(cls, edges: Floats, rates: Floats) -> _Ways:
+        """Those of a stage with one draw of its rates."""
+        import numpy as np
+
+        total = rates.sum(axis=1)
+        at_edges = np.concatenate([[0.0], np.cumsum(np.diff(edges) * total[:-1])])
+        return cls(edges, total, at_edges, np.ascontiguousarray(rates.cumsum(axis=1).T))
+
+    def upto(self, age: Floats) -> Floats:
+        """Summed rates up to an age."""
+        import numpy as np
+
+        place = np.searchsorted(self.edges, age, side="right") - 1
+        summed: Floats = self.at_edges[place] + (age - self.edges[place]) * self.total[place]
         return summed
 
-    goal = upto(ages) + draws.exponentials(len(ages))
-    place = np.searchsorted(at_edges, goal, side="right") - 1
-    rest = goal - at_edges[place]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ends = np.where(total[place] > 0, edges[place] + rest / total[place], NEVER)
-    ways = rates.cumsum(axis=1)[place]
-    chosen = draws.uniform(len(ages)) * ways[:, -1]
-    return ends - ages, np.minimum((ways < chosen[:, None]).sum(axis=1), rates.shape[1] - 1)
+    def ends(self, summed: Floats) -> tuple[Floats, Whole]:
+        """The ages up to which so much is summed, and their bins."""
+        import numpy as np
+
+        place = np.searchsorted(self.at_edges, summed, side="right") - 1
+        rest, total = summed - self.at_edges.take(place), self.total.take(place)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(total > 0, self.edges.take(place) + rest / total, NEVER), place
+
+    def goals(self, place: Whole, shares: Floats) -> Whole:
+        """Where to, by the bin of the end and a random share."""
+        import numpy as np
+
+        chosen = shares * self.upto_goal[-1].take(place)
+        goals: Whole = np.zeros(len(place), dtype=np.int64)
+        for upto in self.upto_goal[:-1]:
+            goals += upto.take(place) < chosen
+        return goals
+
+
+def _exits(
+    ways: _Ways, ages: Floats, counts: Whole, used: Whole, seed: int
+) -> tuple[Floats, Whole]:
+    """
+    How long each run in a stage stays on, and where it goes to then: the summed rates, turned around.
+
+    Parameters
+    ----------
+    ways
+        Those out of the stage.
+    ages
+        Of each start, how long its runs have been there.
+    counts
+        How many of its runs are there.
+    used
+        How many random numbers it has used.
+    seed
+        Of these.
+    """
+    import numpy as np
+
+    there = counts > 0
+    first, last = used[there].min(), (used + 2 * counts)[there].max()
+    numbers = Draws(seed).skipped(int(first)).uniform(int(last - first))
+    # one number for the wait of each run, then one for its goal
+    ends = np.cumsum(counts)
+    nth = np.arange(ends[-1]) + np.repeat(used - first - (ends - counts), counts)
+    summed, shares = -np.log(numbers), numbers.take(nth + np.repeat(counts, counts))
+    if ages.any():
+        left, place = ways.ends(np.repeat(ways.upto(ages), counts) + summed.take(nth))
+        return left - np.repeat(ages, counts), ways.goals(place, shares)
+    # of those who have just come in, the starts differ only in the numbers that are theirs
+    left, place = ways.ends(summed)
+    place = place.take(nth)
+    return left.take(nth), ways.goals(place, shares)

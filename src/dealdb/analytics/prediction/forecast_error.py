@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import accumulate
 from typing import NamedTuple
 
 import polars as pl
@@ -14,14 +15,17 @@ from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.lookup import are_among
 from dealdb.analytics.history.money import said_of
 from dealdb.analytics.history.opens import category, own_category
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
-from dealdb.analytics.prediction.ends import WON
+from dealdb.analytics.prediction.ends import WON, kinds
 from dealdb.analytics.prediction.moments import (
+    chance,
     chance_digits,
     chance_units,
+    looked_up,
     pipeline_at,
     stood,
 )
@@ -101,11 +105,12 @@ def forecast_error(
     keys = past.keys((*_ROWS, *_FIGURES))
     periods = _periods(past, period, since, until)
     asked = _asked(past, periods, ahead)
-    parts = [part for each in asked for part in _told(past, each, keys)]
+    parts = list(_told(past, asked, keys))
     if past.facts.first is None:
         # nothing was ever known: a table without rows
         none = stood(past, past.moment, _reads(past), keys)
-        parts = [_part(past, none, past.day, "", 0, at=past.moment, is_actual=False)]
+        look = _Asked(past.day, past.day, "", 0, past.moment)
+        parts = [_part(past, none, look, is_actual=False)]
     if not parts:
         msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
         raise NotYetKnown(msg)
@@ -194,34 +199,113 @@ def _asked(
     return [each for each in found if known is not None and each.moment > known]
 
 
-def _told(past: Past, asked: _Asked, keys: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Deals of what was won in a period, and of one forecast of it."""
-    names = _reads(past)
-    inside, due = (
-        pl.col(name).is_between(asked.start, asked.last).fill_null(value=False)
-        for name in ("closed", "expected_close")
+def _told(past: Past, asked: Sequence[_Asked], keys: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Deals of what was won in the period of each forecast, and of the forecast."""
+    # a period has several forecasts, and one end
+    ends = {each.last: each._replace(moment=past.zone.end_of_day_ms(each.last)) for each in asked}
+    looks = [*ends.values(), *asked]
+    deals = _looked_at(past, looks, len(ends), keys)
+    parts = [
+        _part(past, own, look, is_actual=place < len(ends))
+        for place, (look, own) in enumerate(zip(looks, deals, strict=True))
+    ]
+    finals = dict(zip(ends, parts, strict=False))
+    for each, forecast in zip(asked, parts[len(ends) :], strict=True):
+        yield finals[each.last].with_columns(days_before=pl.lit(each.days, pl.UInt32))
+        yield forecast
+
+
+def _looked_at(
+    past: Past, looks: Sequence[_Asked], n_ends: int, keys: Sequence[str]
+) -> list[pl.DataFrame]:
+    """
+    Deals as ``stood`` has them that had been won in a period by a moment, and, but for the first looks, open ones due.
+
+    Few of all deals are, so that only these are looked up.
+    """
+    held = {name: _held(past.facts.of(name)) for name in ("closed", "expected_close")}
+    inside = {
+        (start, last): {
+            name: facts.filter(pl.col("value").is_between(start, last))
+            for name, facts in held.items()
+        }
+        for start, last in {each[:2] for each in looks}
+    }
+    found = [_dated(past, inside[look[:2]], look) for look in looks]
+    staged = _in_parts(looked_up(past, pl.concat(found), ["stage"]), found) if found else []
+    found = [
+        _counted(past, look, own, has_open=place >= n_ends)
+        for place, (look, own) in enumerate(zip(looks, staged, strict=True))
+    ]
+    if not found:
+        return []
+    names, later = ("id", "probability", *_reads(past)), past.by_at in ("end", "now")
+    deals = looked_up(past, pl.concat(found), names if later else (*names, *keys)).drop("at")
+    deals = past.grouped(deals, keys) if later else deals
+    is_open = pl.col("cause") == 0
+    return [
+        own.with_columns(chance=pl.when(is_open).then(chance(pipeline_at(past, look.moment))))
+        for look, own in zip(looks, _in_parts(deals, found), strict=True)
+    ]
+
+
+def _held(facts: pl.DataFrame) -> pl.DataFrame:
+    """Facts of a field, with the moment ``_until`` which each held; null for the last of a life."""
+    goes_on = pl.col("life") == pl.col("life").shift(-1)
+    until = pl.when(goes_on).then(pl.col("at").shift(-1))
+    return facts.select("life", "at", "value", _until=until)
+
+
+def _dated(past: Past, inside: Mapping[str, pl.DataFrame], look: _Asked) -> pl.DataFrame:
+    """Deals at a moment that are closed or due in a period, by the facts that say so: which of both, and when."""
+    lives = {
+        name: facts.filter(
+            pl.col("at") < look.moment,
+            (pl.col("_until") >= look.moment).fill_null(value=True),
+        )["life"]
+        for name, facts in inside.items()
+    }
+    every = pl.concat(lives.values()).unique().sort()
+    begin, end = (past.facts.lives[name].gather(every) for name in ("begin", "end"))
+    is_there = (begin < look.moment) & (end >= look.moment).fill_null(value=True)
+    return past.chosen(
+        pl.DataFrame({"life": every})
+        .with_columns(
+            *(are_among(every, own).alias(f"_{name}") for name, own in lives.items()),
+            at=pl.lit(look.moment, pl.Int64),
+        )
+        .filter(is_there)
     )
-    won = pl.col("cause") == WON
-    end = past.zone.end_of_day_ms(asked.last)
-    final = stood(past, end, names, keys).filter(won & inside)
-    state = stood(past, asked.moment, names, keys)
-    forecast = state.filter((won & inside) | ((pl.col("cause") == 0) & due))
-    for deals, is_actual, at in ((final, True, end), (forecast, False, asked.moment)):
-        yield _part(past, deals, asked.start, asked.label, asked.days, at=at, is_actual=is_actual)
 
 
-def _part(
-    past: Past, deals: pl.DataFrame, start: date, label: str, days: int, *, at: int, is_actual: bool
-) -> pl.DataFrame:
+def _counted(past: Past, look: _Asked, deals: pl.DataFrame, *, has_open: bool) -> pl.DataFrame:
+    """Those of them that were won in the period, and those that are open and due in it."""
+    causes = kinds(pipeline_at(past, look.moment)).select("stage", "cause")
+    told = deals.join(causes, on="stage", how="left", maintain_order="left").with_columns(
+        pl.col("cause").fill_null(0)
+    )
+    counts = (pl.col("cause") == WON) & pl.col("_closed")
+    due = (pl.col("cause") == 0) & pl.col("_expected_close")
+    return told.filter(counts | due if has_open else counts).drop("_closed", "_expected_close")
+
+
+def _in_parts(frame: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """A frame cut as the parts from which it came."""
+    ends = accumulate((part.height for part in parts), initial=0)
+    return [frame.slice(first, part.height) for first, part in zip(ends, parts, strict=False)]
+
+
+def _part(past: Past, deals: pl.DataFrame, look: _Asked, *, is_actual: bool) -> pl.DataFrame:
+    at = look.moment
     worth = past.priced(
         deals.with_columns(value="amount"),
         is_closed=pl.col("cause") != 0,
         as_of=past.zone.day_of_moment(at - 1),
     )
     return _weighed(past, worth, at).with_columns(
-        period=pl.lit(start),
-        label=pl.lit(label),
-        days_before=pl.lit(days, pl.UInt32),
+        period=pl.lit(look.start),
+        label=pl.lit(look.label),
+        days_before=pl.lit(look.days, pl.UInt32),
         _is_actual=pl.lit(is_actual),
         _at=pl.lit(at, pl.Int64),
     )

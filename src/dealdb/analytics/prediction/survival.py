@@ -6,9 +6,8 @@ from functools import partial
 
 import polars as pl
 
-from dealdb.analytics.calendar.zone import DAY_MS
+from dealdb.analytics.calendar.zone import DAY_MS, in_days
 from dealdb.analytics.estimates.curves import first_at_most, incidence, kaplan_meier
-from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.linked import Counted, Row
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import EXITED
@@ -81,16 +80,16 @@ def survival(
     curves = [_curve(part, event, level).with_columns(**group) for group, part in parts]
     medians = [(group, first_at_most(each)) for (group, _), each in zip(parts, curves, strict=True)]
     past.notes.extend([f"stage {stage!r}", *_told(event, medians)])
-    shown = _shown(lines)
+    curve = pl.concat(curves)
     return past.result(
         "survival",
-        pl.concat(curves).with_columns(_days(pl.concat(curves)["time"])),
-        shown,
+        curve.with_columns(days=in_days(curve["time"])),
+        _shown(lines) if past.deals else lines,
         keys=keys,
         rows=("days",),
         line_rows=(),
         figures=figures[1:],
-        counted=_counted(shown),
+        counted=_counted(lines),
         n=lines["life"].n_unique(),
         window=window if first is not None else None,
     )
@@ -171,16 +170,12 @@ def _partitions(
     ]
 
 
-def _days(time: pl.Series) -> pl.Series:
-    return ratio(time, pl.Series([DAY_MS]).new_from_index(0, time.len())).alias("days")
-
-
 def _shown(lines: pl.DataFrame) -> pl.DataFrame:
     moments = {
         shown: pl.col(name).cast(pl.Datetime("ms", "UTC")).dt.to_string("iso")
         for name, shown in (("entered", "from"), ("end", "to"))
     }
-    return lines.with_columns(_days(lines["time"]).alias("value"), **moments)
+    return lines.with_columns(value=in_days(lines["time"]), **moments)
 
 
 def _counted(lines: pl.DataFrame) -> dict[str, Counted]:
@@ -193,11 +188,11 @@ def _counted(lines: pl.DataFrame) -> dict[str, Counted]:
 
     def at_risk(row: Row) -> pl.DataFrame:
         is_long = pl.col("value") >= row["days"]
-        came = _days(lines["entry"].fill_null(-1)) < row["days"]
-        return lines.filter(is_long & came)
+        came = in_days(lines["entry"].fill_null(-1)) < row["days"]
+        return _shown(lines).filter(is_long & came)
 
     def ended(row: Row, condition: pl.Expr) -> pl.DataFrame:
-        return lines.filter((pl.col("value") == row["days"]) & condition)
+        return _shown(lines).filter((pl.col("value") == row["days"]) & condition)
 
     return {
         "at_risk": at_risk,

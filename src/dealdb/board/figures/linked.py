@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 import polars as pl
@@ -67,6 +67,14 @@ _NO_DEALS = (
     "pace",
     "rot_days",
 )
+
+
+class Address(Protocol):
+    """Gives the address of the deals behind a number, by its row and column; the first count by default."""
+
+    def __call__(self, row: Mapping[str, Any], column: str | None = None) -> str:
+        """The address."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +148,37 @@ def key_of(result: MetricResult, row: Mapping[str, Any]) -> str:
     >>> key_of(rates, rates.to_dicts()[0])
     '["Ann"]'
     """
-    values = (row[name] for name in key_columns(result))
+    return _key(row, key_columns(result))
+
+
+def _key(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    values = (row[name] for name in columns)
     texts = [None if each is None else to_text(each) for each in values]
     return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+
+
+def deals_addresses(asked: PageRequest, figure: Figure, result: MetricResult) -> Address:
+    """
+    What gives the addresses of the deals behind the numbers of a result.
+
+    Parameters
+    ----------
+    asked
+        The page that has the numbers.
+    figure, result
+        What was asked, and its figures.
+    """
+    # a table has thousands of numbers
+    stem = f"{asked.base}/deals?{urlencode({'figure': figure.text()})}"
+    keys, first = key_columns(result), _first_count(result)
+    embedded = {"embed": "1"} if asked.option("embed") else {}
+
+    def address(row: Mapping[str, Any], column: str | None = None) -> str:
+        count = _count_of(result, column)
+        counted = {"count": count} if count != first else {}
+        return f"{stem}&{urlencode({'row': _key(row, keys), **counted, **embedded})}"
+
+    return address
 
 
 def deals_address(
@@ -166,13 +202,7 @@ def deals_address(
     column
         The number's column; the first count by default.
     """
-    options = {"figure": figure.text(), "row": key_of(result, row)}
-    count = _count_of(result, column)
-    if count != _first_count(result):
-        options["count"] = count
-    if asked.option("embed"):
-        options["embed"] = "1"
-    return f"{asked.base}/deals?{urlencode(options)}"
+    return deals_addresses(asked, figure, result)(row, column)
 
 
 def deals_behind(asked: PageRequest) -> DealsBehind | None:

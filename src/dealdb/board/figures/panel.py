@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from dealdb.answers.labels import in_labels
 from dealdb.answers.people import basis_in_words
 from dealdb.board.figures.catalogue import ENTRIES, FigureEntry
 from dealdb.board.figures.figure import Figure
-from dealdb.board.figures.linked import deals_address
+from dealdb.board.figures.linked import Address, deals_addresses
 from dealdb.board.figures.sheet import FigureSheet, figure_sheet
 from dealdb.charts.svg.drawing import drawn
 from dealdb.errors import QueryError
@@ -76,9 +76,7 @@ def figure_panel(asked: PageRequest, figure: Figure, *, width: float = _WIDTH) -
     fixed = figure.fixed(as_of_day(None, asked.db.pipeline.zone))
     result = fixed.result(asked.db)
 
-    def link(row: Mapping[str, Any], column: str | None = None) -> str:
-        return deals_address(asked, fixed, result, row, column)
-
+    link = deals_addresses(asked, fixed, result)
     caption, chart, said = _picture(asked, result, link, width)
     basis = result.basis
     return FigurePanel(
@@ -107,7 +105,7 @@ def figure_data(result: MetricResult) -> dict[str, Any]:
 
 
 def _picture(
-    asked: PageRequest, result: MetricResult, link: Any, width: float
+    asked: PageRequest, result: MetricResult, link: Address, width: float
 ) -> tuple[str, str | None, Sequence[str]]:
     if not len(result):
         return "", None, ()
@@ -117,11 +115,12 @@ def _picture(
         return "", None, ()
     if chart.marks.is_empty():
         return chart.title, None, ()
-    rows = result.to_dicts()
 
     def leads_to(mark: dict[str, Any]) -> str | None:
         place = mark.get("row")
-        return link(rows[place]) if isinstance(place, int) and place < len(rows) else None
+        if not isinstance(place, int) or place >= len(result):
+            return None
+        return link(result.frame.row(place, named=True))
 
     basis = result.basis
     # the page has the remarks and warnings of the basis below; what is left is about the drawing

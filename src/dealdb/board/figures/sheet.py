@@ -76,11 +76,12 @@ def figure_sheet(
     labels, currency = labels_of(result.name, keys), result.basis.currency
     styles = {key: _style(schema[key]) for key in keys}
     heads = [(_head(labels[key], schema[key], currency), styles[key]) for key in keys]
+    linked = {key for key in keys if is_linked(result, key)}
     rows = []
     for row in result.frame.head(MOST_ROWS).iter_rows(named=True):
         cells = []
         for key in keys:
-            has_link = row[key] is not None and is_linked(result, key)
+            has_link = row[key] is not None and key in linked
             cells.append(
                 SheetCell(
                     text=(

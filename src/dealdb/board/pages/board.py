@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.kanban.board_view import MadeBoard, board_view
@@ -44,7 +45,7 @@ def show(asked: PageRequest) -> Shown:
                 *COMPUTED,
             ],
         },
-        data=_data(view),
+        data=partial(_data, view),
         table=view.frame,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -43,7 +44,6 @@ def show(asked: PageRequest) -> Shown:
     since = asked.option("since", "monday") or "monday"
     begin = begin_of(asked, since)
     lists = changed_since(asked.db, begin, AtOnce(asked.db).snapshot, asked.where)
-    table = _table(lists)
     return Shown(
         for_template={
             "since": since,
@@ -64,7 +64,7 @@ def show(asked: PageRequest) -> Shown:
             "panel": _waterfall(asked, begin),
             "csv": asked.data_link(".csv"),
         },
-        data={
+        data=lambda: {
             "since": since if isinstance(begin.at, int) else begin.at,
             "lists": [
                 {
@@ -76,7 +76,7 @@ def show(asked: PageRequest) -> Shown:
                 for each in lists
             ],
         },
-        table=table,
+        rows=partial(_table, lists),
     )
 
 

@@ -69,7 +69,7 @@ def show(asked: PageRequest) -> Shown:
             "earlier": earlier,
             "data_link": asked.base + data_path(deal),
         },
-        data={
+        data=lambda: {
             "deal": values or None,
             "rev": getattr(found, "rev", None),
             "history": history.to_dicts(),

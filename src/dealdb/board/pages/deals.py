@@ -69,7 +69,7 @@ def show(asked: PageRequest) -> Shown:
             "saved_address": _saved_address,
             "data_links": asked.data_links(),
         },
-        data={
+        data=lambda: {
             "total": page.total,
             "next": page.next,
             "items": [{name: row[name] for name in names} for row in rows],

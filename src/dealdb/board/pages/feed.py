@@ -39,7 +39,7 @@ def show(asked: PageRequest) -> Shown:
             "token": found.token,
             "most": MOST_COMMITS,
         },
-        data={"token": found.token, "commits": table.to_dicts()},
+        data=lambda: {"token": found.token, "commits": table.to_dicts()},
         table=table,
     )
 

@@ -104,7 +104,7 @@ def show(asked: PageRequest) -> Shown:
         return Shown(for_template=told, template=template, problem=error, status=status)
     return Shown(
         for_template={**frame, "panel": panel},
-        data=panel.data(),
+        data=panel.data,
         table=panel.result.frame,
         template=template,
     )

@@ -66,7 +66,7 @@ def show(asked: PageRequest) -> Shown:
             "all": asked.here(all=None if asked.option("all") else 1),
             "to": asked.option("to") or "",
         },
-        data={
+        data=lambda: {
             **{name: value for name, value in asdict(found).items() if name != "tiles"},
             "headlines": lines,
             "figures": [each.address for _, found in places for each in found],

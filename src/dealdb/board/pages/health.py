@@ -35,7 +35,7 @@ def show(asked: PageRequest) -> Shown:
             "findings": findings,
             "gone": gone,
         },
-        data={"health": asdict(health), "findings": table.to_dicts()},
+        data=lambda: {"health": asdict(health), "findings": table.to_dicts()},
         table=table,
     )
 

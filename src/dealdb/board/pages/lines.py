@@ -45,7 +45,7 @@ def show_lines(asked: PageRequest, number: NamedDeals) -> Shown:
             "most": MOST_LINES,
             "data_links": asked.data_links(),
         },
-        data={"total": table.height, "lines": table.head(MOST_LINES).to_dicts()},
+        data=lambda: {"total": table.height, "lines": table.head(MOST_LINES).to_dicts()},
         table=table,
         template="lines.html",
     )

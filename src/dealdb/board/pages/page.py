@@ -22,7 +22,7 @@ class Shown:
     for_template
         Values by name, for the template.
     data
-        The same for programs, as ``.json`` gives it.
+        Makes the same for programs, as ``.json`` gives it; a page for people goes without.
     table
         The rows of it, as ``.csv`` gives them.
     rows
@@ -36,7 +36,7 @@ class Shown:
     """
 
     for_template: Mapping[str, Any]
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Callable[[], Mapping[str, Any]] = dict
     table: pl.DataFrame = field(default_factory=pl.DataFrame)
     rows: Callable[[], pl.DataFrame] | None = None
     template: str | None = None

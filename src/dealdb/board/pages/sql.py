@@ -61,7 +61,7 @@ def show(asked: PageRequest) -> Shown:
             "chart": _picture(asked, table),
             "data_links": asked.data_links(),
         },
-        data={"rows": rows.to_dicts(), "total": table.height},
+        data=lambda: {"rows": rows.to_dicts(), "total": table.height},
         table=table,
     )
 

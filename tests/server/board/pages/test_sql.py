@@ -45,7 +45,7 @@ def test_what_runs_statements_keeps_no_database(server: Server) -> None:
     with db:
         db.save_deal({"id": "1"})
         asked = PageRequest(db=db, names={}, options=[("q", "SELECT count(*) AS n FROM deals")])
-        assert show(asked).data["rows"] == [{"n": 1}]
+        assert show(asked).data()["rows"] == [{"n": 1}]
     kept = ref(db)
     del db, asked
     gc.collect()

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dealdb.analytics.estimates import outcomes
 from dealdb.analytics.estimates.chain import Chain
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import NEVER, alike, closings, won_within
@@ -44,7 +45,7 @@ def test_the_equations_agree_with_the_runs() -> None:
     deals = [(0, 0.0), (0, 25.0), (1, 3.0), (1, 400.0)]
     chances = won_within(CHAIN, CHAIN.rates(), deals, 30.0)[0]
     for (stage, age), chance in zip(deals, chances.tolist(), strict=True):
-        days, won = closings(CHAIN, CHAIN.rates(), stage, age, n=20_000, draws=Draws(2))
+        [(days, won)] = closings(CHAIN, CHAIN.rates(), [(stage, age)], n=20_000, seed=2)
         share = float((won & (days <= 30.0)).mean())
         assert chance == pytest.approx(share, abs=5 * 0.5 / math.sqrt(20_000) + 0.002)
 
@@ -80,7 +81,7 @@ def test_each_draw_of_the_rates_has_its_own_chances() -> None:
 
 def test_a_deal_in_a_stage_that_is_never_left_never_closes() -> None:
     chain = Chain.learned(pl.DataFrame({"stage": [0], "days": [5.0], "goal": [2]}), 2)
-    days, won = closings(chain, chain.rates(), 1, 0.0, n=100, draws=Draws(1))
+    [(days, won)] = closings(chain, chain.rates(), [(1, 0.0)], n=100, seed=1)
     assert set(days.tolist()) == {NEVER}
     assert not won.any()
 
@@ -89,8 +90,17 @@ def test_the_wait_of_an_exponential_stay_does_not_depend_on_age() -> None:
     random = Random(4)
     rows = [(0, -20 * math.log(1 - random.random()), 1) for _ in range(5_000)]
     chain = Chain.learned(pl.DataFrame(rows, schema=["stage", "days", "goal"], orient="row"), 1)
-    medians = [
-        float(np.median(closings(chain, chain.rates(), 0, age, n=20_000, draws=Draws(6))[0]))
-        for age in (0.0, 30.0)
-    ]
+    runs = closings(chain, chain.rates(), [(0, 0.0), (0, 30.0)], n=20_000, seed=6)
+    medians = [float(np.median(days)) for days, _ in runs]
     assert medians == pytest.approx([20 * math.log(2)] * 2, rel=0.12)
+
+
+def test_runs_of_many_starts_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = [(0, 0.0), (1, 3.0), (0, 25.0), (1, 0.0), (0, 400.0)]
+    each = [next(closings(CHAIN, CHAIN.rates(), [start], n=300, seed=5)) for start in starts]
+    for together in (300, 700, 100_000):
+        monkeypatch.setattr(outcomes, "_TOGETHER", together)
+        found = closings(CHAIN, CHAIN.rates(), starts, n=300, seed=5)
+        for (days, won), (own_days, own_won) in zip(found, each, strict=True):
+            assert days.tolist() == own_days.tolist()
+            assert won.tolist() == own_won.tolist()

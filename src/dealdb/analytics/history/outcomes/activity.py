@@ -7,7 +7,7 @@ from functools import partial
 import polars as pl
 
 from dealdb.analytics.calendar.zone import as_moments
-from dealdb.analytics.history.lookup import beside, true_rows
+from dealdb.analytics.history.lookup import beside, gathered, n_lives, rows_of, true_rows
 from dealdb.analytics.history.outcomes.closings import (
     count,
     in_groups,
@@ -102,7 +102,7 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
             **{name: partial(_marked, lines, mark) for name, mark in _COUNTED.items()},
         },
         figures=_FIGURES,
-        n=lines["_deal"].n_unique(),
+        n=n_lives(lines["_deal"]),
         window=window,
     )
 
@@ -128,18 +128,12 @@ def _each(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 def _of_commits(commits: pl.DataFrame, seqs: pl.Series) -> list[pl.Series]:
     """Of each commit by its number, who made it, when, and whether it was one of many deals; null for no commit."""
-    if commits.is_empty():
-        none = pl.repeat(None, seqs.len(), dtype=pl.String, eager=True)
-        kinds = {_WHO: pl.String(), "_bulk": pl.Boolean(), "_recorded": pl.Int64()}
-        return [none.cast(kind).alias(name) for name, kind in kinds.items()]
-    # commits are in the order of their numbers
-    places = commits["seq"].search_sorted(seqs).clip(upper_bound=commits.height - 1)
-    is_one = (commits["seq"].gather(places) == seqs).fill_null(value=False)
-    places = places.set(~is_one, None)
+    # commits are numbered, as lives are
+    places = rows_of(commits["seq"], seqs)
     return [
-        commits["who"].gather(places).alias(_WHO),
-        commits["kind"].gather(places).is_in(_BULK).alias("_bulk"),
-        commits["at"].gather(places).alias("_recorded"),
+        gathered(commits["who"], places).alias(_WHO),
+        gathered(commits["kind"].is_in(_BULK), places).alias("_bulk"),
+        gathered(commits["at"], places).alias("_recorded"),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.calendar.zone import DAY_MS
+from dealdb.analytics.calendar.zone import DAY_MS, in_days
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.lookup import are_among, gathered, n_lives, rows_of
 from dealdb.analytics.history.past import Past, spine
@@ -132,16 +132,13 @@ def _lines(
 
 def _told(lines: pl.DataFrame) -> pl.DataFrame:
     """Lines as the result has them: days, and when the visit began and ended."""
-    days = pl.Series(
-        "value",
-        ratio(lines["ms"], pl.Series([DAY_MS]).new_from_index(0, lines.height)),
-        dtype=pl.Float64,
-    )
     moments = (
         pl.col(name).cast(pl.Datetime("ms", "UTC")).dt.to_string("iso").alias(shown)
         for name, shown in (("entered", "from"), ("left", "to"))
     )
-    return lines.with_columns(days, *moments, pl.col("stage").cast(pl.String), at=pl.col("left"))
+    return lines.with_columns(
+        *moments, pl.col("stage").cast(pl.String), value=in_days(lines["ms"]), at=pl.col("left")
+    )
 
 
 def _exits(lines: pl.DataFrame, by: list[str], unit: str) -> pl.DataFrame:

@@ -42,10 +42,10 @@ def lines(picture: str) -> list[list[tuple[float, float]]]:
 
 
 def heights(line: list[tuple[float, float]]) -> dict[int, list[float]]:
-    """Heights that a line has near each tenth of a pixel."""
+    """Heights that a line has within a quarter of a pixel from each tenth of one."""
     found: dict[int, list[float]] = {}
     for x, y in line:
-        for near in range(-2, 3):
+        for near in range(-3, 4):
             found.setdefault(round(x * 10) + near, []).append(y)
     return found
 
