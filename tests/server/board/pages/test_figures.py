@@ -234,6 +234,25 @@ def test_a_headline_of_money_says_how_many_deals_it_is_of(
     assert [each.split(" 0 ")[1][:6] for each in tiles[3:5]] == ["1 deal", "1 deal"]
 
 
+def test_what_a_figure_says_is_in_the_form_of_its_reader(
+    full: DealDatabase, shared_server: Server, open_board: Callable[..., Browser]
+) -> None:
+    """A German reads 1,234 as a number between 1 and 2."""
+    url = f"unix://{shared_server.socket}"
+    with DealDatabase.from_url(url, collection="read") as db:
+        deal = {"stage": "Lead", "amount": "1234.50", "currency": "EUR"}
+        db.loader.load([{"id": str(number), **deal} for number in range(1000)])
+        german = open_board(db, read_only=True)
+        text = german.ask("/figures/waterfall?since=2026-01-05", accept_language="de")[1]
+        warned = german.ask("/figures/pipeline", accept_language="de")[1]
+    answer = words_of(re.findall(r'<p class="answer">(.*?)</p>', text, re.DOTALL)[0])
+    assert answer.startswith(
+        "The open pipeline grew by 1.234.500,00 EUR since 5.1.2026, from 0,00 EUR (0 deals) to "
+    )
+    assert "1.000 deals, from 5.1.2026" in words_of(text)
+    assert "mean age, days: 1.000" in html.unescape(warned)
+
+
 def words_of(text: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", text).split()).replace(" ,", ",")
 
