@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dealdb.answers.asked import counted as counted_in_words
 from dealdb.answers.asked import speaking
+from dealdb.answers.labels import in_labels
+from dealdb.answers.people import counts_in_words
 from dealdb.errors import MissingExtra, QueryError
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def environment() -> Environment:
     found.globals["asset"] = asset
     found.filters["cents"] = to_cents
     found.globals["counted"] = counted
+    found.globals["remark"] = remark
     return found
 
 
@@ -116,6 +119,20 @@ def counted(locale: Locale, number: int, one: str, many: str | None = None) -> s
     """
     with speaking(locale):
         return counted_in_words(number, one, many)
+
+
+def remark(locale: Locale, metric: str, text: str) -> str:
+    """
+    What a metric says of its figures, with its columns and numbers as the page has them.
+
+    Examples
+    --------
+    >>> from dealdb.formats.locale import Locale
+    >>> remark(Locale("de-DE"), "pipeline", "open deals not in mean_age_days: 1,589")
+    'open deals not in mean age, days: 1.589'
+    """
+    with speaking(locale):
+        return counts_in_words(in_labels(metric, text))
 
 
 def rendered(template: str, asked: PageRequest, shown: Mapping[str, Any]) -> str:

@@ -174,6 +174,12 @@ def test_a_reader_has_his_own_numbers_and_days(db: DealDatabase) -> None:
     assert [line.text for line in lines] == ["1.234,50", "0 days here", "closes 31.12.2999"]
 
 
+def test_what_to_know_is_in_words(db: DealDatabase) -> None:
+    db.save_deal({"id": "1", "stage": "Lead", "amount": 5})
+    asked = PageRequest(db=db, names={}, locale=Locale("de-DE"))
+    assert "not in mean age, days: 1" in page_of(asked)
+
+
 def test_days_in_the_stage_are_those_of_the_metric(db: DealDatabase) -> None:
     db.loader.load(deals(300))
     first, second = (card.id for card in board_view(asking(db)).columns[0].cards[:2])

@@ -91,6 +91,8 @@ def _places(marks: pl.DataFrame) -> list[pl.Series]:
 def coverage(table: FigureTable) -> Chart:
     """The open value of each group, and how much of it is needed."""
     needed = pl.coalesce(pl.col("open") + pl.col("gap"), pl.col("open") - pl.col("surplus"))
+    # what is won beyond the target asks for nothing
+    needed = pl.when(needed < 0).then(0).otherwise(needed)
     marks = table.marks(
         Groups.LABEL, "open deals", is_money=True, value=pl.col("open"), target=needed
     )

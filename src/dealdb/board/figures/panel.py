@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dealdb.analytics.options import as_of_day
 from dealdb.answers.answer import answer_of
-from dealdb.answers.labels import in_labels
+from dealdb.answers.asked import speaking
 from dealdb.answers.people import basis_in_words
 from dealdb.board.figures.catalogue import ENTRIES, FigureEntry
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.linked import Address, deals_addresses
 from dealdb.board.figures.sheet import FigureSheet, figure_sheet
+from dealdb.board.html import remark
 from dealdb.charts.svg.drawing import drawn
 from dealdb.errors import QueryError
 
@@ -78,18 +80,20 @@ def figure_panel(asked: PageRequest, figure: Figure, *, width: float = _WIDTH) -
 
     link = deals_addresses(asked, fixed, result)
     caption, chart, said = _picture(asked, result, link, width)
-    basis = result.basis
+    basis, said_here = result.basis, partial(remark, asked.locale, result.name)
+    with speaking(asked.locale):
+        answer, rests_on = answer_of(result, given), basis_in_words(basis)
     return FigurePanel(
         entry=ENTRIES[figure.metric],
         figure=figure,
         result=result,
-        answer=answer_of(result, given),
+        answer=answer,
         caption=caption,
         chart=chart,
         sheet=figure_sheet(result, asked.locale, link),
-        basis=basis_in_words(basis),
-        notes=[*said, *basis.remarks],
-        warnings=[in_labels(result.name, each) for each in basis.warnings],
+        basis=rests_on,
+        notes=list(map(said_here, [*said, *basis.remarks])),
+        warnings=list(map(said_here, basis.warnings)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,6 +13,7 @@ from dealdb.analytics.basis import MIXED
 from dealdb.analytics.options import NONE
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.linked import deals_address
+from dealdb.board.html import counted
 from dealdb.errors import QueryError
 from dealdb.model.fiscal import time_zone
 
@@ -41,6 +42,8 @@ class TileLine:
         Its change to the period before, in words; None where nothing is known of it.
     tone
         ``better``, ``worse`` or nothing.
+    counts
+        Of money: how many deals it is of, and how many of them it lacks, each with its link.
     figure, key, amount, before
         The same for programs: which figure it is, its column, the value and that of the period before.
     """
@@ -49,6 +52,7 @@ class TileLine:
     link: str | None
     change: str | None
     tone: str
+    counts: Sequence[tuple[str, str | None]]
     figure: str
     key: str
     amount: Any
@@ -104,13 +108,14 @@ class Headlines:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a headline is written: its text, whether more is good, and what it is compared with."""
+    """How a headline is written: its text, whether more is good, what it is compared with, and its counts in words."""
 
     text: Callable[[Any, str | None], str]
     good: int = 0
     versus: str = ""
     is_ratio: bool = False
     is_money: bool = True
+    counts: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
 
     def change(self, value: Any, before: Any) -> tuple[str | None, str]:
         """The change in words, and whether it is ``better`` or ``worse``."""
@@ -150,14 +155,22 @@ class _Told:
         change, tone = shape.change(value, before)
         return TileLine(
             value="\N{EN DASH}" if value is None else shape.text(value, shown),
-            link=deals_address(self.asked, self.figure, self.now, row, column) if row else None,
+            link=self._link(row, column),
             change=change,
             tone=tone,
+            counts=[
+                (said(row[name]), self._link(row, name))
+                for name, said in shape.counts.items()
+                if row.get(name)
+            ],
             figure=self.figure.text(),
             key=column,
             amount=value,
             before=before,
         )
+
+    def _link(self, row: Mapping[str, Any], column: str) -> str | None:
+        return deals_address(self.asked, self.figure, self.now, row, column) if row else None
 
 
 def headlines(asked: PageRequest, shared: Mapping[str, str]) -> Headlines:
@@ -221,11 +234,13 @@ def _open_tiles(asked: PageRequest, shared: Mapping[str, str], span: _Span) -> I
     count = _Shape(
         lambda each, currency: in_currency(locale.number(each), currency), is_money=False
     )
+    # what has no amount is not worth 0
+    open_counts = {"open": _deals(locale), "blank": _lacking(locale, "an amount")}
+    value = _Shape(money, 1, f"than on {locale.day(since)}", counts=open_counts)
+    yield told.tile("Open pipeline", "pipeline_value", value)
+    weighted = _Shape(money, counts={"unweighted": _lacking(locale, "an amount or a chance")})
     yield told.tile(
-        "Open pipeline", "pipeline_value", _Shape(money, 1, f"than on {locale.day(since)}")
-    )
-    yield told.tile(
-        "Weighted pipeline", "weighted", _Shape(money), "by the chance of each deal or stage"
+        "Weighted pipeline", "weighted", weighted, "by the chance of each deal or stage"
     )
     yield told.tile("Overdue deals", "overdue", count, "open past their expected close")
 
@@ -244,8 +259,9 @@ def _closed_tiles(
         is_ratio=True,
         is_money=False,
     )
-    yield told.tile(f"Won in {name}", "won_value", _Shape(money, 1, than))
-    yield told.tile(f"Lost in {name}", "lost_value", _Shape(money, -1, than))
+    for label, outcome, good in (("Won", "won", 1), ("Lost", "lost", -1)):
+        shape = _Shape(money, good, than, counts={outcome: _deals(locale)})
+        yield told.tile(f"{label} in {name}", f"{outcome}_value", shape)
     yield told.tile(f"Win rate in {name}", "win_rate", share)
     days, were = (Figure("sales_cycle", _without_money(each)) for each in (now, before))
     told = _Told(asked, days, days.result(asked.db), _by_currency(were.result(asked.db)))
@@ -314,6 +330,14 @@ def in_currency(text: str, currency: str | None) -> str:
     if currency is None:
         return text
     return f"{text} without a currency" if currency == NONE else f"{text} in {currency}"
+
+
+def _deals(locale: Locale) -> Callable[[int], str]:
+    return lambda number: counted(locale, number, "deal")
+
+
+def _lacking(locale: Locale, what: str) -> Callable[[int], str]:
+    return lambda number: f"{locale.number(number)} without {what}"
 
 
 def _without_money(options: Mapping[str, str]) -> dict[str, str]:

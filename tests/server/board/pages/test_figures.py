@@ -218,6 +218,45 @@ def test_a_quarter_without_a_win_is_compared_with_the_last_one(
     assert told == {"won_value": (0.0, 500.0)}
 
 
+def test_a_headline_of_money_says_how_many_deals_it_is_of(
+    full: DealDatabase, shared_server: Server, open_board: Callable[..., Browser]
+) -> None:
+    """A pipeline without amounts is worth nothing that is known, which is not nothing."""
+    url = f"unix://{shared_server.socket}"
+    with DealDatabase.from_url(url, collection="unpriced") as db:
+        for number, stage in enumerate(("Lead", "Lead", "Won", "Lost")):
+            db.save_deal({"id": str(number), "stage": stage})
+        text = open_board(db, read_only=True).ask("/figures")[1]
+    tiles = [words_of(tile) for tile in re.findall(r'<li class="tile">(.*?)</li>', text, re.DOTALL)]
+    assert tiles[0].startswith("Open pipeline 0 2 deals, 2 without an amount")
+    assert tiles[1].startswith("Weighted pipeline 0 2 without an amount or a chance")
+    assert tiles[3].split(" in ")[0] == "Won"
+    assert [each.split(" 0 ")[1][:6] for each in tiles[3:5]] == ["1 deal", "1 deal"]
+
+
+def test_what_a_figure_says_is_in_the_form_of_its_reader(
+    full: DealDatabase, shared_server: Server, open_board: Callable[..., Browser]
+) -> None:
+    """A German reads 1,234 as a number between 1 and 2."""
+    url = f"unix://{shared_server.socket}"
+    with DealDatabase.from_url(url, collection="read") as db:
+        deal = {"stage": "Lead", "amount": "1234.50", "currency": "EUR"}
+        db.loader.load([{"id": str(number), **deal} for number in range(1000)])
+        german = open_board(db, read_only=True)
+        text = german.ask("/figures/waterfall?since=2026-01-05", accept_language="de")[1]
+        warned = german.ask("/figures/pipeline", accept_language="de")[1]
+    answer = words_of(re.findall(r'<p class="answer">(.*?)</p>', text, re.DOTALL)[0])
+    assert answer.startswith(
+        "The open pipeline grew by 1.234.500,00 EUR since 5.1.2026, from 0,00 EUR (0 deals) to "
+    )
+    assert "1.000 deals, from 5.1.2026" in words_of(text)
+    assert "mean age, days: 1.000" in html.unescape(warned)
+
+
+def words_of(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split()).replace(" ,", ",")
+
+
 def test_faults_are_told_with_their_form(full: DealDatabase, board: Browser) -> None:
     for path, said in (
         ("/figures/win-rate?by=ownr", "did you mean &#39;owner&#39;"),

@@ -258,6 +258,16 @@ def test_groups_are_labels_series_or_panels() -> None:
     assert {*ages.marks["label"]} == {"Lead", "Demo"}
 
 
+def test_a_target_that_is_met_needs_no_open_deals() -> None:
+    """What was won beyond it was drawn as a value of less than nothing."""
+    result = analytics_of(h1.facts()).coverage(
+        target=1, since="2026-01-01", until="2026-04-01", as_of="2026-03-31"
+    )
+    row = result.to_dicts()[0]
+    assert row["surplus"] > row["open"]
+    assert result.chart().marks["target"].to_list() == [0]
+
+
 def test_lines_of_deals_have_no_chart() -> None:
     lines = analytics_of(h1.facts()).losses(as_of="2026-03-31", deals=True)
     with pytest.raises(QueryError, match="a line for each deal has no chart: leave out deals=True"):
