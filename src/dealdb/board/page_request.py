@@ -117,7 +117,9 @@ class PageRequest:
         --------
         >>> from typing import cast
         >>> asked = PageRequest(
-        ...     db=cast("DealDatabase", None), names={}, options=[("where", "n > 1"), ("embed", "1")]
+        ...     db=cast("DealDatabase", None),
+        ...     names={},
+        ...     options=[("where", "n > 1"), ("embed", "1")],
         ... )
         >>> asked.deal_link("42")
         '/deals/42?embed=1'

@@ -56,6 +56,7 @@ def show(asked: PageRequest) -> Shown:
             "total": page.total,
             "all": deals.query.count(),
             "seq": deals.seq,
+            "token": deals.token,
             "first": asked.here(cursor=None) if asked.option("cursor") else None,
             "next": page.next and asked.here(cursor=page.next),
             "facets": facet_lists(asked, deals.query, facets),

@@ -89,9 +89,7 @@ def test_news_of_a_frame_lead_to_what_may_stand_in_it(
     board = open_board(db)
     for path in ("/", "/feed"):
         begin = db.changes().token
-        with closing(
-            http.client.HTTPConnection("127.0.0.1", board.port, timeout=20)
-        ) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", board.port, timeout=20)) as connection:
             connection.request("GET", f"/live?path={path}&last={begin}&embed=1")
             answer = connection.getresponse()
             # the first event says what is there
