@@ -83,6 +83,14 @@ class Stream:
     def rest(self) -> bytes:
         return self._answer.read()
 
+    def ends(self) -> bool:
+        """Whether it ends soon, whatever is told before."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if not self._answer.readline():
+                return True
+        return False
+
     def close(self) -> None:
         # the answer holds the socket open, too
         self._answer.close()
@@ -544,8 +552,8 @@ def test_the_end_of_the_database_ends_streams_and_threads(server: Server) -> Non
             settled(page)
         assert len(of_hubs()) == 2
         db.close()
+        assert [page.ends() for page in pages] == [True, True]
         for page in pages:
-            page.rest()
             page.close()
         assert eventually(lambda: not of_hubs())
         with server.client() as client:
