@@ -97,7 +97,7 @@ def app(
     hosts
         Names under which it may be called; None allows any.
     embed_origins
-        Sites that may show pages in a frame, with ``?embed=1``; who signs in there has a session for these frames alone.
+        Sites that may show pages in a frame, with ``?embed=1``; who signs in there is known in these frames alone.
     read_only
         Nothing can be changed.
 
