@@ -671,10 +671,11 @@ class DealDatabase:
         """
         if "query" in self.__dict__:
             self.query.close()
-        for feed in list(self._feeds):
-            feed.close()
         self._store.finish()
         self.connection.close()
+        # last: no further one can be opened now
+        for feed in list(self._feeds):
+            feed.close()
         if self._server is not None:
             self._server.close()
 
@@ -1025,6 +1026,9 @@ class DealDatabase:
         store = self._store
         feed = store.feed(parse_since(since, store.zone_for), timeout_s)
         self._feeds.add(feed)
+        if store.link.is_closed:
+            # by another thread, meanwhile
+            feed.close()
         return feed
 
     @on_engines
@@ -1607,6 +1611,11 @@ class LiveDeals:
 
     def __repr__(self) -> str:
         return f"collection {self._db._collection!r} on {self._db.connection.settings.where}"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the database was closed."""
+        return self._db._store.link.is_closed
 
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; None for all columns."""

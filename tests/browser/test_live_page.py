@@ -15,6 +15,7 @@ from browser.conftest import Own, Window, enter
 from browser.visit import visiting
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.app import app
+from dealdb.board.kanban.board_view import MOST_LANES
 from dealdb.board.live import hub
 from dealdb.board.live.client import RELOAD
 from servers import Server
@@ -101,6 +102,63 @@ def test_a_history_that_begins_again_shows_at_once(
         assert page.locator(".card").count() == 1
         db.update_deal("new", name="The newest one")
         card(visit, "The newest one").wait_for()
+
+
+def test_another_history_with_the_same_numbers_shows_at_once(
+    browser: Browser, own_server: Server
+) -> None:
+    with (
+        DealDatabase.from_url(own_server.url) as db,
+        carried_board(own_server.url) as board,
+        visiting(browser, board.address, cookies=enter(browser, board)) as visit,
+    ):
+        asked: list[str] = []
+
+        def save(name: str, n: int) -> None:
+            with DealDatabase.from_url(own_server.url) as other:
+                for each in range(n):
+                    deal = {"name": f"{name} {each}", "stage": "Lead"}
+                    other.save_deal({"id": f"{name}{each}", **deal})
+
+        def first_late(route: Route) -> None:
+            asked.append(route.request.url)
+            if len(asked) > 1:
+                route.continue_()
+                return
+            with own_server.client() as client:
+                client.flushall()
+            save("New", 5)
+            route.fulfill(content_type="text/event-stream", body="retry: 100\n\n")
+
+        save("Old", 5)
+        begun = db.changes().token.partition("-")[0]
+        visit.page.route("**/live?*", first_late)
+        visit.open("/")
+        card(visit, "New 4").wait_for()
+        assert db.changes().token.partition("-")[0] == begun
+        assert visit.page.locator(".card").count() == 5
+        assert card(visit, "Old").count() == 0
+
+
+def test_lanes_that_are_left_out_are_told_as_they_come(
+    browser: Browser, own_server: Server
+) -> None:
+    with (
+        DealDatabase.from_url(own_server.url) as db,
+        carried_board(own_server.url) as board,
+        visiting(browser, board.address, cookies=enter(browser, board)) as visit,
+    ):
+        for n in range(MOST_LANES):
+            db.save_deal({"id": str(n), "stage": "Lead", "owner": f"Owner {n}"})
+        page = visit.open("/?by=owner").page
+        page.wait_for_selector("#state.live")
+        doubts, note = page.locator("[data-notes] details"), page.locator("[data-notes] .note")
+        assert note.count() == 0
+        doubts.locator("summary").click()
+        db.save_deal({"id": "more", "stage": "Lead", "owner": "Somebody else"})
+        note.get_by_text("1 further lane with 1 deal is not shown").wait_for()
+        assert f"without an amount: {MOST_LANES + 1}" in doubts.inner_text()
+        assert doubts.get_attribute("open") is not None
 
 
 def test_a_move_that_is_taken_back_at_once_leaves_nothing_behind(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
+import pytest
+
+from browser.cards import card, own_id
 from browser.carried import CarriedBoard, carried_board
-from browser.conftest import Window
+from browser.conftest import Own, Window
 from browser.visit import visiting
+from dealdb import DealDatabase
 from servers import Server
 
 if TYPE_CHECKING:
@@ -104,3 +113,136 @@ def test_a_window_of_another_site_changes_nothing(window: Window) -> None:
     )
     assert answer in ("opaque", "TypeError: Failed to fetch")
     assert visit.open("/deals/D0001").page.inner_text("h1")
+
+
+def test_a_page_goes_on_by_itself_when_the_board_is_back_with_its_token(
+    browser: Browser, sample_server: Server, db: DealDatabase, own: Own, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("open sesame, please\n")
+    path = own("Lead")
+    with ExitStack() as window:
+        with carried_board(sample_server.url, f"--token-file={token}") as board:
+            visit = window.enter_context(visiting(browser, board.address))
+            visit.expected = {401}
+            page = visit.open(path).page
+            page.fill("[name=token]", "open sesame, please")
+            page.fill("[name=name]", "Ann Lee")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#state.live")
+        visit.faults = [each for each in visit.faults if "ERR_" not in each]
+        port = f"--port={board.address.rpartition(':')[2]}"
+        with carried_board(sample_server.url, f"--token-file={token}", port):
+            page.wait_for_selector("#state.live")
+            db.update_deal(own_id(visit, "Deal 0"), amount=4321)
+            card(visit, "4,321.00").wait_for()
+            assert page.locator("#signed-out").count() == 0
+        visit.faults = [each for each in visit.faults if "ERR_" not in each]
+
+
+def test_a_page_whose_session_is_gone_says_what_to_do_and_goes_on_then(
+    browser: Browser, sample_server: Server, db: DealDatabase, own: Own
+) -> None:
+    path = own("Lead")
+    with ExitStack() as window:
+        with carried_board(sample_server.url) as board:
+            visit = window.enter_context(visiting(browser, board.address))
+            visit.expected = {401}
+            page = visit.open(board.entry).page
+            page.wait_for_selector("#board")
+            visit.open(path)
+            page.wait_for_selector("#state.live")
+        port = f"--port={board.address.rpartition(':')[2]}"
+        with carried_board(sample_server.url, port) as again:
+            page.wait_for_selector("#signed-out")
+            assert page.inner_text("#state") == "signed out"
+            link = page.get_by_role("link", name="Sign in again")
+            assert link.get_attribute("href") == board.address + path
+            other = page.context.new_page()
+            other.goto(again.address + again.entry)
+            other.wait_for_selector("#board")
+            page.wait_for_selector("#signed-out", state="detached")
+            page.wait_for_selector("#state.live")
+            db.update_deal(own_id(visit, "Deal 0"), amount=4321)
+            card(visit, "4,321.00").wait_for()
+        # a board that is away
+        visit.faults = [each for each in visit.faults if "ERR_" not in each]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_frame_on_another_site_works_where_the_site_is_named(
+    browser: Browser,
+    sample_server: Server,
+    db: DealDatabase,
+    own: Own,
+    tmp_path: Path,
+    is_named: bool,
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("open sesame, please\n")
+    path = f"{own('Lead')}&embed=1"
+    with portal() as (origin, framing), ExitStack() as stack:
+        named = origin if is_named else "https://portal.example"
+        options = [f"--token-file={token}", f"--embed-origin={named}"]
+        board = stack.enter_context(carried_board(sample_server.url, *options))
+        context = browser.new_context(locale="en-GB")
+        stack.callback(context.close)
+        page = context.new_page()
+        page.goto(framing(board.address + path))
+        frame = page.frame_locator("iframe")
+        if not is_named:
+            # the browser's own page stands there
+            framed = page.frames[1]
+            framed.wait_for_url("chrome-error://**")
+            assert framed.locator("form").count() == 0
+            return
+        frame.locator("[name=token]").fill("open sesame, please")
+        frame.locator("[name=name]").fill("Ann Lee")
+        frame.get_by_role("button", name="Sign in").click()
+        shown = frame.locator(".card")
+        shown.filter(has_text="Deal 0").wait_for()
+        id_ = shown.get_attribute("data-id")
+        frame.locator("#state.live").wait_for(state="attached")
+        assert id_ is not None
+        db.update_deal(id_, amount=4321)
+        shown.filter(has_text="4,321.00").wait_for()
+        # its links, and what is saved there
+        shown.locator("a").click()
+        frame.locator("[name=name]").fill("Saved in a frame")
+        frame.locator("#save").click()
+        frame.locator("h1", has_text="Saved in a frame").wait_for()
+        assert frame.locator("body.embedded").count() == 1
+        assert db.deal_history(id_)["who"].to_list()[-1] == "Ann Lee"
+        # of no use to a page of the board itself, nor elsewhere
+        [cookie] = context.cookies()
+        assert (cookie["sameSite"], cookie["secure"], cookie["httpOnly"]) == ("None", True, True)
+        page.goto(board.address + path)
+        page.wait_for_selector("[name=token]")
+
+
+@contextmanager
+def portal() -> Iterator[tuple[str, Callable[[str], str]]]:
+    """Another site: its origin, and what gives the address of its page that frames one of a board."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            address = unquote(self.path.partition("?")[2]).replace("&", "&amp;")
+            self.wfile.write(f'<iframe src="{address}" width=900 height=700></iframe>'.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    # 127.0.0.1 is another site than localhost
+    server = ThreadingHTTPServer(("localhost", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    origin = f"http://localhost:{server.server_port}"
+    try:
+        yield origin, lambda address: f"{origin}/?{quote(address, safe='')}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -28,7 +28,6 @@ from dealdb.board.pages.all import PAGES
 from dealdb.board.pages.deal import near_ids
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.parameters import PREFIX, bound, parameters_of
-from dealdb.board.parts.paths import deal_path
 from dealdb.board.responses import (
     as_csv,
     as_json,
@@ -98,7 +97,7 @@ def app(
     hosts
         Names under which it may be called; None allows any.
     embed_origins
-        Sites that may show pages in a frame, with ``?embed=1``.
+        Sites that may show pages in a frame, with ``?embed=1``; who signs in there is known in these frames alone.
     read_only
         Nothing can be changed.
 
@@ -373,7 +372,7 @@ class Team:
         near = near_ids(self._db, error.deal) if isinstance(error, DealNotFound) else []
         shown = self._frame(asked, "Error") | {
             "error": error,
-            "near": [(each, asked.base + deal_path(each)) for each in near],
+            "near": [(each, asked.deal_link(each)) for each in near],
             "status": status,
             "filter_error": _fault_in_filter(asked, error),
         }

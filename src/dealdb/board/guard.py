@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import (
     Awaitable,
     Callable,
@@ -13,6 +15,7 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -23,13 +26,17 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "dealdb"
+# of frames on other sites: a cookie of their own, which a browser keeps for each of these sites apart
+FRAMED_COOKIE = "dealdb-framed"
 TOKEN = "token"  # noqa: S105 the name of an option
 # of a form or a JSON body; a deal has a few hundred bytes
 MOST_BODY = 64 * 1024
-# browsers that are signed in; the oldest is forgotten
+# browsers that have come by an address; the oldest is forgotten
 MOST_SESSIONS = 1_000
 LOGIN = "/login"
 _SAFE = ("GET", "HEAD")
+_FRAMES = ("iframe", "frame")
+_SALT = b"session of the dealdb board"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
@@ -50,6 +57,9 @@ class TooLargeError(Exception):
 class Sessions:
     """
     Browsers that have shown the token, and tokens that can be shown once.
+
+    A session by the token is signed with it: it holds until there is another token, also when the board is started
+    anew. One by an address is known to this board alone.
 
     Parameters
     ----------
@@ -82,20 +92,22 @@ class Sessions:
 
     def sign_in(self, token: str, actor: str) -> str | None:
         """The session of who shows a token; None if it is not one."""
-        if token in self._once:
-            self._once.discard(token)
-        elif self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
-            return None
+        if token not in self._once:
+            is_it = self._token and hmac.compare_digest(token.encode(), self._token.encode())
+            return self._signed(actor) if is_it else None
+        self._once.discard(token)
         session = secrets.token_urlsafe(24)
         while len(self._actors) >= MOST_SESSIONS:
             self._actors.pop(next(iter(self._actors)))
         self._actors[session] = actor
         return session
 
-    def rename(self, session: str, actor: str) -> None:
-        """Let a session that there is be of another name."""
-        if session in self._actors:
-            self._actors[session] = actor
+    def rename(self, session: str, actor: str) -> str:
+        """What a session that there is becomes under another name."""
+        if session not in self._actors:
+            return self._signed(actor)
+        self._actors[session] = actor
+        return session
 
     @property
     def has_token(self) -> bool:
@@ -104,7 +116,30 @@ class Sessions:
 
     def actor_of(self, session: str | None) -> str | None:
         """Who a session is of."""
-        return self._actors.get(session or "")
+        session = session or ""
+        return self._actors.get(session) or self._signer_of(session)
+
+    def _signed(self, actor: str) -> str:
+        name = urlsafe_b64encode(actor.encode()).decode().rstrip("=")
+        text = f"{secrets.token_urlsafe(12)}.{name}"
+        return f"{text}.{self._signature(text)}"
+
+    def _signer_of(self, session: str) -> str | None:
+        text, _, signature = session.rpartition(".")
+        if self._token is None or not text or not session.isascii():
+            return None
+        if not hmac.compare_digest(signature, self._signature(text)):
+            return None
+        name = text.rpartition(".")[2]
+        return urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
+
+    def _signature(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+    @cached_property
+    def _key(self) -> bytes:
+        # slow, so that the token can't be guessed from a session
+        return hashlib.scrypt((self._token or "").encode(), salt=_SALT, n=2**14, r=8, p=1)
 
 
 class Guard:
@@ -143,7 +178,7 @@ class Guard:
         self._on_warm_up = on_warm_up
         self._sessions = sessions
         self._hosts = None if hosts is None else {host.lower() for host in hosts}
-        self._ancestors = " ".join(embed_origins) or "'none'"
+        self._ancestors = " ".join(embed_origins)
 
     def close(self) -> None:
         """End the streams of open pages, so that a server that waits for them can end; safe to repeat."""
@@ -164,7 +199,9 @@ class Guard:
         if problem := self._refusal(scope, headers):
             await answer(guarded, 403, problem)
             return
-        if self._sessions is not None and not _lets_in(self._sessions, scope, headers):
+        if self._ancestors and _is_framed(scope, headers):
+            scope["dealdb.is_framed"] = True
+        if self._sessions is not None and not self._lets_in(self._sessions, scope, headers):
             query = scope["query_string"].decode("latin-1")
             options = parse_qsl(query, keep_blank_values=True)
             tokens = [value for name, value in options if name == TOKEN]
@@ -191,9 +228,27 @@ class Guard:
             return "a change has to have the header X-Dealdb: 1"
         return None
 
+    def _lets_in(self, sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bool:
+        """Whether a request is of somebody who is signed in, who is noted, or is for what anybody may have."""
+        from starlette.requests import cookie_parser
+
+        # those of other programs on this host may be anything; a stricter reader would find none behind them
+        cookies = cookie_parser(headers.get("cookie", ""))
+        host, names = headers.get("host", ""), [COOKIE]
+        if self._ancestors and (_is_framed(scope, headers) or _is_own(headers)):
+            # other sites may have it sent, too: it counts in a frame, and for what pages there ask for
+            names.append(FRAMED_COOKIE)
+        for name in names:
+            session = cookies.get(cookie_name(host, name))
+            if (actor := sessions.actor_of(session)) is not None:
+                scope["dealdb.actor"], scope["dealdb.session"] = actor, session
+                return True
+        below = _below(scope)
+        return below == LOGIN or below.startswith("/static/")
+
     def _with_headers(self, scope: Scope, send: Send) -> Send:
-        embeds = b"embed=1" in scope["query_string"].split(b"&")
-        policy = _POLICY + (self._ancestors if embeds else "'none'")
+        ancestors = self._ancestors if _is_embedded(scope) else ""
+        policy = _POLICY + (ancestors or "'none'")
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -208,18 +263,19 @@ class Guard:
         return guarded
 
 
-def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bool:
-    """Whether a request is of somebody who is signed in, who is noted, or is for what anybody may have."""
-    from starlette.requests import cookie_parser
+def _is_embedded(scope: Scope) -> bool:
+    """Whether a page is asked for that may stand in a frame."""
+    return b"embed=1" in scope["query_string"].split(b"&")
 
-    # those of other programs on this host may be anything; a stricter reader would find none behind them
-    cookies = cookie_parser(headers.get("cookie", ""))
-    session = cookies.get(cookie_name(headers.get("host", "")))
-    actor = sessions.actor_of(session)
-    if actor is not None:
-        scope["dealdb.actor"], scope["dealdb.session"] = actor, session
-    below = _below(scope)
-    return actor is not None or below == LOGIN or below.startswith("/static/")
+
+def _is_framed(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether such a page is asked for by a frame."""
+    return _is_embedded(scope) and headers.get("sec-fetch-dest") in _FRAMES
+
+
+def _is_own(headers: Mapping[str, str]) -> bool:
+    """Whether it is a page of this board that asks."""
+    return headers.get("sec-fetch-site") == "same-origin"
 
 
 def _below(scope: Scope) -> str:
@@ -255,8 +311,7 @@ async def _enter(
         return
     query = f"?{urlencode(options)}" if options else ""
     # as it was asked for: a tab in it would be left out by a browser, and two slashes be another host
-    cookie = cookie_name(headers.get("host", "")), session
-    await forward(send, quote(scope["path"]) + query, cookie)
+    await forward(send, quote(scope["path"]) + query, session_cookie(scope, headers, session))
 
 
 async def _to_login(
@@ -274,6 +329,9 @@ async def _to_login(
         wanted += f"?{urlencode(options)}"
     if "text/html" in headers.get("accept", ""):
         asked = ({"used": "1"} if is_used else {}) | {"next": wanted}
+        if _is_embedded(scope):
+            # for the form to stand in the frame, too
+            asked["embed"] = "1"
         await forward(send, f"{base}{LOGIN}?{urlencode(asked)}")
     elif is_used:
         await answer(
@@ -318,9 +376,23 @@ async def answer(send: Send, status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})
 
 
-async def forward(send: Send, address: str, cookie: tuple[str, str] | None = None) -> None:
+def session_cookie(scope: Scope, headers: Mapping[str, str], session: str) -> str:
     """
-    Send the browser on, with a cookie (name and value) where there is a session.
+    The header that has a browser keep a session.
+
+    Other sites never send it. Only a frame on a site that is named gets one that it can send from there: it is kept
+    for this site alone, and goes over TLS alone.
+    """
+    host = headers.get("host", "")
+    name, rules = cookie_name(host), "SameSite=Strict"
+    if scope.get("dealdb.is_framed"):
+        name, rules = cookie_name(host, FRAMED_COOKIE), "SameSite=None; Secure; Partitioned"
+    return f"{name}={session}; Path=/; HttpOnly; {rules}"
+
+
+async def forward(send: Send, address: str, cookie: str | None = None) -> None:
+    """
+    Send the browser on, with a cookie where there is a session.
 
     By a page and not by a redirect: after one from another site a browser would not send a strict cookie yet.
     """
@@ -332,7 +404,6 @@ async def forward(send: Send, address: str, cookie: tuple[str, str] | None = Non
     page = f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={escaped}">\n'
     headers = [(b"content-type", b"text/html; charset=utf-8")]
     if cookie is not None:
-        kept = f"{'='.join(cookie)}; Path=/; HttpOnly; SameSite=Strict"
-        headers.append((b"set-cookie", kept.encode()))
+        headers.append((b"set-cookie", cookie.encode()))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": page.encode()})

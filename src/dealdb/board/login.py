@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
-from dealdb.board.guard import Receive, Scope, Send, Sessions, cookie_name, forward
+from dealdb.board.guard import Receive, Scope, Send, Sessions, forward, session_cookie
 from dealdb.board.html import rendered_alone
 from dealdb.formats.controls import visible
 
@@ -55,16 +55,21 @@ class LoginForm:
             return
         session = request.scope.get("dealdb.session")
         if session is not None:
-            self._sessions.rename(session, actor)
-            await forward(send, _following(request, filled))
+            session = self._sessions.rename(session, actor)
+            await self._go_on(request, send, filled, session)
             return
         session = self._sessions.sign_in(filled.get("token", "").strip(), actor)
         if session is None:
             await sleep(_PAUSE_S)
             await self._show(request, send, filled, "That is not the token of this board.")
             return
-        name = cookie_name(request.headers.get("host", ""))
-        await forward(send, _following(request, filled), (name, session))
+        await self._go_on(request, send, filled, session)
+
+    async def _go_on(
+        self, request: Request, send: Send, filled: dict[str, str], session: str
+    ) -> None:
+        cookie = session_cookie(request.scope, request.headers, session)
+        await forward(send, _following(request, filled), cookie)
 
     async def _show(
         self,
@@ -84,6 +89,8 @@ class LoginForm:
             name=filled.get("name", actor or ""),
             following=filled.get("next") or request.query_params.get("next", "/"),
             problem=problem,
+            embed=request.query_params.get("embed"),
+            is_framed="dealdb.is_framed" in request.scope,
             has_token=self._sessions.has_token,
             is_told=actor is None and not self._sessions.has_token and self._sessions.offer_link(),
         )

@@ -81,6 +81,11 @@ class Link:
         """Commands that this user may not run, and until when nobody asks for them again; one for the whole pool."""
         return self._pool.denied
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection was closed."""
+        return self._pool.is_closed
+
     def __repr__(self) -> str:
         return f"Link({self.settings.where_db(self.db)!r})"
 
@@ -168,7 +173,14 @@ class Link:
         A way to the same database over a socket of its own, beside the pool's; ``close`` it.
 
         For commands that block: they would keep a socket of the pool from everyone else. No round trip.
+
+        Raises
+        ------
+        StoreError
+            If the connection was closed.
         """
+        # nobody would close it any more
+        self._pool.refuse_if_closed()
         pool = Pool(replace(self.settings, db=self.db, max_connections=1))
         return OwnLink(pool, self.db, self._revive, self._trouble)
 

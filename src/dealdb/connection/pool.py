@@ -245,9 +245,18 @@ class Pool:
         """The wires that there are."""
         return [wire for each in self._wires if (wire := each()) is not None]
 
-    def _queue_up(self, waiter: _Waiter) -> None:
+    @property
+    def is_closed(self) -> bool:
+        """Whether it gives no wires any more."""
+        return self._closed
+
+    def refuse_if_closed(self) -> None:
+        """Raise the error of who comes too late."""
         if self._closed:
             raise StoreError(f"the connection to {self.settings.where} was closed; connect again")
+
+    def _queue_up(self, waiter: _Waiter) -> None:
+        self.refuse_if_closed()
         self._waiters.append(weakref.ref(waiter))
         self._waited += 1
 

@@ -265,6 +265,54 @@ def test_frames_only_with_the_option_and_only_of_the_sites_that_are_named(
         assert "frame-ancestors" in browser.ask(path)[2]["content-security-policy"]
 
 
+def test_a_session_for_frames_is_made_in_one_and_counts_in_one(
+    db: DealDatabase, sessions: Sessions
+) -> None:
+    named, framed = ["https://portal.example"], {"sec-fetch-dest": "iframe"}
+    for origins, path, headers, rules in (
+        (named, "/?embed=1", framed, "SameSite=None; Secure; Partitioned"),
+        ([], "/?embed=1", framed, "SameSite=Strict"),
+        (named, "/", framed, "SameSite=Strict"),
+        (named, "/?embed=1", {"sec-fetch-dest": "document"}, "SameSite=Strict"),
+        (named, "/?embed=1", {}, "SameSite=Strict"),
+    ):
+        with carried(app(db, sessions=sessions, embed_origins=origins)) as port:
+            browser = Browser(port)
+            mark = "&" if "?" in path else "?"
+            given = browser.ask(f"{path}{mark}token={sessions.new_link()}", **headers)[2]
+            cookie, _, said = given["set-cookie"].partition(";")
+            assert said.endswith(f"HttpOnly; {rules}"), (origins, path, headers)
+            assert ("-framed-" in cookie) == ("None" in rules)
+            if "None" not in rules:
+                continue
+            own = {"cookie": cookie}
+            # what other sites can have sent where a browser does not keep such a cookie apart
+            for site in ("cross-site", "same-site", "none"):
+                for sent in ({"sec-fetch-site": site}, {"sec-fetch-dest": "image"}, {}):
+                    assert browser.ask("/deals.json", **own, **sent)[0] == 401
+            assert browser.ask("/deals", **own, **framed)[0] == 401
+            for asked, sent in (
+                ("/deals?embed=1", framed | {"sec-fetch-site": "cross-site"}),
+                ("/deals.json", {"sec-fetch-site": "same-origin"}),
+            ):
+                assert browser.ask(asked, **own, **sent)[0] == 200, asked
+
+
+def test_the_form_for_signing_in_may_stand_in_a_frame_of_a_site_that_is_named(
+    db: DealDatabase, sessions: Sessions
+) -> None:
+    with carried(app(db, sessions=sessions, embed_origins=["https://portal.example"])) as port:
+        browser = Browser(port, {"accept": "text/html", "sec-fetch-dest": "iframe"})
+        text = browser.ask("/deals?embed=1")[1]
+        assert 'content="0;url=/login?next=%2Fdeals%3Fembed%3D1&amp;embed=1"' in text
+        _, text, headers = browser.ask("/login?next=%2Fdeals%3Fembed%3D1&embed=1")
+        assert headers["content-security-policy"].endswith("https://portal.example")
+        assert 'action="/login?embed=1"' in text
+        _, text, headers = browser.ask("/login?next=%2Fdeals")
+        assert headers["content-security-policy"].endswith("'none'")
+        assert 'action="/login"' in text
+
+
 def test_a_board_below_a_prefix_keeps_its_links(db: DealDatabase) -> None:
     from starlette.applications import Starlette
     from starlette.routing import Mount

@@ -23,11 +23,14 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from boards import Browser, carried
+from connected import eventually
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.app import app
+from dealdb.board.kanban.board_view import MOST_LANES
 from dealdb.board.live import hub
 from dealdb.board.live.recent import MOST_COMMITS
 from dealdb.board.parts.at_once import AtOnce
+from dealdb.store.history.feed_commits import Commit, commit_of
 from servers import Server
 
 Opened = Callable[..., "Stream"]
@@ -80,6 +83,14 @@ class Stream:
 
     def rest(self) -> bytes:
         return self._answer.read()
+
+    def ends(self) -> bool:
+        """Whether it ends soon, whatever is told before."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if not self._answer.readline():
+                return True
+        return False
 
     def close(self) -> None:
         # the answer holds the socket open, too
@@ -585,10 +596,115 @@ def test_closing_ends_every_stream(db: DealDatabase) -> None:
         late.close()
 
 
+def test_the_end_of_the_database_ends_streams_and_threads(server: Server) -> None:
+    before = {each.ident for each in threading.enumerate()}
+
+    def of_hubs() -> list[str]:
+        alive = (each for each in threading.enumerate() if each.ident not in before)
+        return [
+            each.name for each in alive if each.name in ("dealdb-board_follow", "dealdb-board_tell")
+        ]
+
+    db = DealDatabase.from_url(f"unix://{server.socket}")
+    db.save_deal({"id": "1", "stage": "Lead"})
+    with carried(app(db)) as port:
+        pages = [Stream(Browser(port), f"/live?path={path}", None) for path in ("/", "/deals")]
+        for page in pages:
+            settled(page)
+        assert len(of_hubs()) == 2
+        db.close()
+        assert [page.ends() for page in pages] == [True, True]
+        for page in pages:
+            page.close()
+        assert eventually(lambda: not of_hubs())
+        with server.client() as client:
+            waiting = [each for each in client.client_list() if each["cmd"].startswith("xread")]
+        assert waiting == []
+
+
+def test_a_page_of_another_history_is_told_so_whatever_its_number(
+    db: DealDatabase, opened: Opened, server: Server
+) -> None:
+    pages = {path: opened(path) for path in ("/", "/deals?where=amount+%3E+1")}
+    for page in pages.values():
+        settled(page)
+    port = pages["/"]._connection.port
+    shown = {path: Browser(port).ask(path)[1] for path in pages}
+    with server.client() as client:
+        client.flushall()
+    # by one who reads everything: as soon as the feed has noticed it, too
+    assert pages["/"].next("reload")
+    with DealDatabase.from_url(f"unix://{server.socket}", actor="bob") as other:
+        while _seq(other) < _seq_in(shown["/"]) + 1:
+            other.save_deal({"id": "d1", "stage": "Lead", "amount": _seq(other)})
+    for path, text in shown.items():
+        given = re.search(r'data-token="([^"]+)"', text)
+        last = f"&last={given[1]}" if given else ""
+        seq, bare = _seq_in(text), path.partition("?")
+        address = f"/live?path={bare[0]}&seq={seq}{last}&{bare[2]}"
+        page = Stream(Browser(port), address, None)
+        told = settled(page)
+        page.close()
+        assert told.kind == "reload" or told.data["changed"] is None, (path, told)
+
+
+def _seq_in(text: str) -> int:
+    found = re.search(r'data-seq="(\d+)"', text)
+    assert found
+    return int(found[1])
+
+
+def test_a_page_is_told_of_the_very_commit_that_it_shows(db: DealDatabase, opened: Opened) -> None:
+    settled(opened())
+    for n in range(3):
+        db.update_deal("d0", amount=n)
+        last = AtOnce(db).token
+        told = settled(opened("/", last))
+        # as it shows it already: no cards
+        assert told.kind == "board"
+        assert not any(each["cards"] for each in told.data["columns"])
+
+
+def test_what_to_know_of_the_figures_is_told_with_them(db: DealDatabase, opened: Opened) -> None:
+    for n in range(MOST_LANES):
+        db.save_deal({"id": f"o{n}", "stage": "Lead", "amount": 1, "owner": f"Owner {n}"})
+    plain, lanes = opened("/"), opened("/&by=owner")
+    assert "without an amount" not in settled(plain).data["notes"]
+    assert "1 further lane with 60 deals is not shown" in settled(lanes).data["notes"]
+    db.save_deal({"id": "new", "stage": "Lead", "owner": "Somebody else"})
+    found = lanes.next("board").data["notes"]
+    assert "2 further lanes with 61 deals are not shown" in found
+    assert "open deals without an amount: 1" in found
+    assert f"as of commit {_seq(db)}" in found
+
+
+def test_a_page_of_the_feed_that_missed_much_has_nothing_read_for_it(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = db.changes().token
+    for n in range(20):
+        db.update_deal("d0", amount=n)
+    first = opened("/feed", last=db.changes().token)
+    token = settled(first).token
+    db.update_deal("d0", amount=77)
+    first.next("feed")
+    read: list[Commit] = []
+
+    def noted(*given: Any) -> Commit:
+        read.append(commit_of(*given))
+        return read[-1]
+
+    monkeypatch.setattr("dealdb.store.history.feed.commit_of", noted)
+    assert settled(opened("/feed", last=long_ago)).kind == "reload"
+    assert "77" in settled(opened("/feed", last=token)).data["commits"]
+    assert read == []
+
+
 def test_the_feed_is_told_each_commit_once_whatever_becomes_of_its_link(
     db: DealDatabase, opened: Opened
 ) -> None:
     token, begin = db.changes().token, _seq(db)
+    settled(opened("/feed", last=token))
     seen: list[int] = []
     writer = threading.Thread(
         target=lambda: [db.update_deal("d0", amount=1000 + n) for n in range(60)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import IO
 from urllib.parse import urlencode, urlsplit
 
-from boards import Browser
+from boards import Browser, carried
 from dealdb import DealDatabase
+from dealdb.board.app import app
+from dealdb.board.guard import Sessions
 from servers import Server
 
 TOKEN = "a token of some length"
@@ -34,8 +37,35 @@ def test_token_and_name_sign_in_and_the_name_is_the_actor(board: Browser, db: De
     assert db.deal_history("7")["who"].to_list()[-1] == "Ann Lee"
     assert "Ann Lee" in ann.ask("/deals")[1]
     # another name, by who is signed in
-    assert fill_in(ann, name="Zoe")[0] == 200
-    assert "Zoe" in ann.ask("/deals")[1]
+    status, _, headers = fill_in(ann, name="Zoe")
+    assert status == 200
+    assert "Zoe" in Browser(board.port, cookie_of(headers)).ask("/deals")[1]
+
+
+def test_a_session_by_the_token_outlives_the_board_and_not_the_token(
+    board: Browser, db: DealDatabase, sessions: Sessions
+) -> None:
+    _, _, headers = fill_in(board, token=TOKEN, name="Ann Läe")
+    cookie = cookie_of(headers)["cookie"]
+    value = cookie.partition("=")[2]
+    _, _, by_link = board.ask(f"/?token={sessions.new_link()}")
+    link = by_link["set-cookie"].partition(";")[0].partition("=")[2]
+    forged = urlsafe_b64encode(b"Zoe").decode()
+    twisted = [
+        value[:-1],
+        value + "0",
+        f"{value[:4]}.{forged}.{value[-64:]}",
+        f"..{value[-64:]}",
+        "é",
+        ".",
+    ]
+    for token, known in ((TOKEN, [value]), ("another token, as long", [])):
+        with carried(app(db, sessions=Sessions(token))) as port:
+            for each in [value, link, *twisted]:
+                headers = {"cookie": f"dealdb-{port}={each}".encode().decode("latin-1")}
+                status, text, _ = Browser(port, headers).ask("/deals")
+                assert (status == 200) == (each in known), (token, each)
+                assert ("Ann Läe" in text) == (each in known), (token, each)
 
 
 def test_what_does_not_sign_in(board: Browser) -> None:

@@ -61,8 +61,8 @@ class BoardView:
 
     Attributes
     ----------
-    seq
-        Number of the commit.
+    seq, token
+        Number of the commit, and what names it in this history; None for deals that are not from one.
     today
         Day on which it is judged what is overdue.
     deals
@@ -80,13 +80,16 @@ class BoardView:
     lanes
         The swimlanes, if any; then columns have no cards of their own.
     left_out
-        Deals in further lanes, and how many lanes these are.
+        How many further lanes there are, and the deals in them.
+    warnings, warned_at
+        What the metric says of the figures, and the number of the commit as of which it does: not of each one.
     ends
         Of columns that have as many cards as one can have, by their stages: what the last card has in the column that
         the cards are sorted by first. None where texts are, which have an order of their own.
     """
 
     seq: int
+    token: str | None
     today: date
     deals: int
     kept: int
@@ -96,6 +99,8 @@ class BoardView:
     closed: list[BoardColumn]
     lanes: list[BoardLane]
     left_out: tuple[int, int]
+    warnings: Sequence[str]
+    warned_at: int
     ends: Ends | None
 
 
@@ -106,13 +111,10 @@ class MadeBoard(BoardView):
 
     Attributes
     ----------
-    warnings
-        What the metric says of the figures.
     frame
-        Its table.
+        Table of the metric.
     """
 
-    warnings: Sequence[str]
     frame: pl.DataFrame
 
 
@@ -168,6 +170,7 @@ def _made(making: Making) -> MadeBoard:
     rest = lanes[MOST_LANES:]
     return MadeBoard(
         seq=making.deals.seq,
+        token=making.deals.token,
         today=making.today,
         deals=making.deals.query.count(),
         kept=making.kept.height,
@@ -179,6 +182,7 @@ def _made(making: Making) -> MadeBoard:
         left_out=(len(rest), sum(each.n for each in rest)),
         ends=ends,
         warnings=result.basis.warnings,
+        warned_at=making.deals.seq,
         frame=result.frame,
     )
 

@@ -14,8 +14,8 @@ from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.flags import closed_stage, days_between, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.board.html import environment
+from dealdb.board.page_request import deal_address
 from dealdb.board.parts.cells import in_table
-from dealdb.board.parts.paths import deal_path
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -117,7 +117,8 @@ def cards_of(
         When deals came into their stages, milliseconds since 1970, by id, as far as it is known.
     """
     types = tuple(rows.schema.items())
-    maker = _maker(asked.base, asked.locale, options.fields, today, pipeline, types)
+    embed = asked.option("embed")
+    maker = _maker(asked.base, embed, asked.locale, options.fields, today, pipeline, types)
     return maker.cards(rows, since)
 
 
@@ -140,7 +141,7 @@ class _Maker:
 
     Parameters
     ----------
-    base, locale, fields, today, pipeline
+    base, embed, locale, fields, today, pipeline
         As ``cards_of`` has them.
     types
         Columns of the rows: what is equal in two types may be written in two ways.
@@ -149,6 +150,7 @@ class _Maker:
     def __init__(
         self,
         base: str,
+        embed: str | None,
         locale: Locale,
         fields: tuple[str, ...],
         today: date,
@@ -156,6 +158,7 @@ class _Maker:
         types: tuple[tuple[str, pl.DataType], ...],
     ) -> None:
         self._base = base
+        self._embed = embed
         self._locale = locale
         self._fields = fields
         self._today = today
@@ -190,7 +193,7 @@ class _Maker:
         return Card(
             id=row["id"],
             title=in_table(row.get("name"), self._locale) or row["id"],
-            address=self._base + deal_path(row["id"]),
+            address=deal_address(row["id"], self._base, self._embed),
             lines=tuple(each for each in lines if each is not None),
             warnings=_warnings(row),
         )

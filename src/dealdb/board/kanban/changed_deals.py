@@ -15,7 +15,6 @@ from dealdb.analytics.metrics.pipeline import each_of_stages
 from dealdb.analytics.options import as_of_day
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.model.decimals import EXACT
-from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
     from dealdb.database import DealDatabase
@@ -137,8 +136,7 @@ class Steps:
         before = self._token
         were = self._were(token, rows_between)
         deals = AtOnce(self._db)
-        position = deals.snapshot.position
-        after = None if position is None else token_of(position)
+        after = deals.token
         self._last, self._token = ref(deals.snapshot), after
         today = as_of_day(None, deals.pipeline.zone)
         changed = None

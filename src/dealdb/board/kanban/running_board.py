@@ -89,6 +89,7 @@ def _moved(making: Making, before: BoardView, changed: ChangedDeals) -> BoardVie
     old_ends = {stage: end for stage, end in (before.ends or {}).items() if stage not in news}
     return BoardView(
         seq=making.deals.seq,
+        token=making.deals.token,
         today=making.today,
         deals=before.deals + sum(deal.sign for deal in changed.deals if deal is not None),
         kept=before.kept + sum(deal.sign for deal, _ in kept),
@@ -98,6 +99,8 @@ def _moved(making: Making, before: BoardView, changed: ChangedDeals) -> BoardVie
         closed=[_column(making, each, figures, keeps_cards=True) for each in before.closed],
         lanes=[],
         left_out=before.left_out,
+        warnings=before.warnings,
+        warned_at=before.warned_at,
         ends=None if before.ends is None or ends is None else old_ends | dict(ends),
     )
 

@@ -5,33 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dealdb.board.html import environment
-from dealdb.board.parts.commits import commits_after, fed_commits
-from dealdb.errors import FeedReset
+from dealdb.board.parts.commits import MOST_COMMITS, fed_commits
 
 if TYPE_CHECKING:
+    from dealdb.board.live.recent import RecentCommits
     from dealdb.board.page_request import PageRequest
 
 
-def feed_news(asked: PageRequest, token: str | None) -> tuple[str | None, str | None]:
+def feed_news(
+    asked: PageRequest, recent: RecentCommits, token: str | None
+) -> tuple[str | None, str | None]:
     """
     The commits after one as HTML, the newest first, and the token of the newest.
 
-    By its token a page is told each commit once, also after its link was cut: what is read here is told, and what
-    comes later is after the token. None in place of the HTML where the history does not have it.
+    By its token a page is told each commit once, also after its link was cut: what is told here is what the feed has
+    had, and what comes later is after the token. The history is not read again, so that no page holds up the others;
+    of one whose commit is no longer, or not yet, among the recent ones there is None in place of the HTML.
 
     Parameters
     ----------
     asked
         The page.
+    recent
+        What the feed has had.
     token
         Of the last commit that the page has; None where that is not known.
     """
-    if token is None:
+    found = None if token is None else recent.heads_after(token)
+    if found is None:
         return None, None
-    try:
-        found = commits_after(asked, token)
-    except FeedReset:
-        return None, None
+    heads, last = found
     rows = getattr(environment().get_template("commits.html").module, "rows")  # noqa: B009 no name of the type
-    commits = fed_commits(asked, found.commits)
-    return str(rows(commits, asked.locale)) if commits else "", found.token
+    commits = fed_commits(asked, heads[-MOST_COMMITS:][::-1])
+    return str(rows(commits, asked.locale)) if commits else "", last

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dealdb.board.kanban.changed_deals import Steps
 from dealdb.board.live.live_view import LiveView, event
 from dealdb.board.live.recent import RecentCommits
+from dealdb.database import LiveDeals
 from dealdb.errors import DealDBError, StoreError
 from dealdb.model.fiscal import time_zone
 
@@ -41,7 +42,7 @@ class LiveHub:
     """
     The open pages of a collection.
 
-    Its threads begin with the first page. ``close`` ends them, and every stream.
+    Its threads begin with the first page. ``close`` ends them, and every stream; so does the end of the database.
 
     Parameters
     ----------
@@ -129,6 +130,9 @@ class LiveHub:
             except DealDBError:
                 # the history is another one, or a part of it is missing: what pages show is made anew
                 self._wait_for_server()
+            if LiveDeals(self._db).is_closed:
+                # by the application that has opened it: nothing will come any more
+                self.close()
 
     def _opened(self) -> Feed:
         feed = self._db.changes()

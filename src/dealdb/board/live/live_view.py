@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dealdb.board.figures.named import named_deals
 from dealdb.board.html import environment
@@ -92,10 +92,10 @@ class LiveView:
             Gives these deals, and what has changed since the views were rendered the last time.
         """
         if self.asked.path == "/feed":
-            self._feed()
+            self._feed(recent)
             return
         token = recent.token
-        news, after, day = self._board(step()) if self.asked.path == "/" else self._list()
+        news, after, day, now = self._board(step()) if self.asked.path == "/" else self._list()
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         clients = list(self.clients)
@@ -104,7 +104,7 @@ class LiveView:
             if key not in made:
                 # of a page that was made yesterday other cards are overdue by now
                 is_of_today = day is None or client.day in (None, day)
-                ids = recent.since(client.token, client.seq) if is_of_today else None
+                ids = _since(recent, client, now) if is_of_today else None
                 made[key] = news(ids, token, is_told=client.is_told)
             client.token, client.seq, client.is_told, client.day = token, None, True, None
             if (event := made[key]) is not None:
@@ -112,7 +112,7 @@ class LiveView:
         wake(clients)
         after()
 
-    def _board(self, step: Step) -> tuple[_News, Callable[[], None], str | None]:
+    def _board(self, step: Step) -> _Round:
         self._tell_moments_in(step.deals)
         self.board = self.board or RunningBoard(self.asked)
         view = self.board.view(step)
@@ -121,6 +121,7 @@ class LiveView:
         state = _state(self.asked, view.seq, view.deals, view.kept) | {
             "day": view.today.isoformat(),
             "closed": view.options.closed_said(self.asked.locale),
+            "notes": str(_macro("notes")(view, self.asked.locale)).strip(),
         }
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
@@ -134,15 +135,18 @@ class LiveView:
                 return event("reload", state, token)
             # without what was shown before these are all columns: a page may have one that is gone;
             # with it, a page that was made in between may have one that is again as it was before
+            # of a page that has been told they are shown already
+            same = {"notes"} if is_told and state["notes"] == self.state.get("notes") else set()
+            said = {name: value for name, value in state.items() if name not in same}
             told = {"columns": parts, "whole": not is_told, "after": self.state.get("seq", 0)}
-            return event("board", state | told, token)
+            return event("board", said | told, token)
 
         def after() -> None:
             self.shown, self.state = columns, state
 
-        return news, after, state["day"]
+        return news, after, state["day"], view.token
 
-    def _list(self) -> tuple[_News, Callable[[], None], str | None]:
+    def _list(self) -> _Round:
         deals = AtOnce(self.asked.db)
         self._tell_moments_in(deals)
         total = deals.query.count()
@@ -167,7 +171,7 @@ class LiveView:
         def after() -> None:
             self.state, self.ids = state, here
 
-        return news, after, None
+        return news, after, None, deals.token
 
     def _kept(self, deals: AtOnce) -> pl.Series | None:
         """Ids of the deals that a table has; None where it has all."""
@@ -180,7 +184,7 @@ class LiveView:
             return None
         return deals.query.select(self.asked.where).frame["id"]
 
-    def _feed(self) -> None:
+    def _feed(self, recent: RecentCommits) -> None:
         """Each page is told what it has not seen, by the token of what it has seen."""
         deals = AtOnce(self.asked.db, ["id"])
         self._tell_moments_in(deals)
@@ -189,7 +193,7 @@ class LiveView:
         made: dict[str | None, tuple[str | None, str | None]] = {}
         for client in list(self.clients):
             if client.token not in made:
-                made[client.token] = feed_news(self.asked, client.token)
+                made[client.token] = feed_news(self.asked, recent, client.token)
             html, token = made[client.token]
             is_news = html != "" or not client.is_told
             client.token, client.is_told = token or client.token, True
@@ -215,12 +219,24 @@ def _behind(asked: PageRequest, deals: AtOnce) -> pl.Expr | None:
     return None if named is None else named.where
 
 
+def _since(recent: RecentCommits, client: LiveClient, now: str | None) -> frozenset[str] | None:
+    """Deals changed since what a page shows; None where that is not known."""
+    # it may have been made since the last commit that the feed has had
+    if now is not None and client.token == now:
+        return frozenset()
+    return recent.since(client.token, client.seq)
+
+
 def _among(here: pl.Series | None, ids: frozenset[str]) -> set[str]:
     return set() if here is None or not ids else set(here.filter(here.is_in(list(ids))))
 
 
 def _are_same(before: pl.Series | None, here: pl.Series | None) -> bool:
     return before is None or here is None or before.equals(here)
+
+
+# what makes the events, what is to be done when all are told, the day, and the commit of the deals, by its token
+_Round: TypeAlias = "tuple[_News, Callable[[], None], str | None, str | None]"
 
 
 class _News(Protocol):
@@ -245,8 +261,7 @@ def shown_columns(
     view: BoardView, asked: PageRequest, before: Mapping[ColumnKey, ShownColumn]
 ) -> dict[ColumnKey, ShownColumn]:
     """The columns as HTML, and the names of the lanes; a column that is as it was before is taken from there."""
-    module = environment().get_template("columns.html").module
-    head, rest, lane_head = (getattr(module, name) for name in ("head", "rest", "lane_head"))
+    head, rest, lane_head = map(_macro, ("head", "rest", "lane_head"))
 
     def shown(key: ColumnKey, column: BoardColumn, level: int) -> ShownColumn:
         known = before.get(key)
@@ -269,6 +284,11 @@ def shown_columns(
             key = (lane.key, part.figures.stage, False)
             found[key] = shown(key, part, 3)
     return found
+
+
+def _macro(name: str) -> Any:
+    """A part of the board that is also sent alone."""
+    return getattr(environment().get_template("columns.html").module, name)
 
 
 def _parts(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from dealdb.board.parts.commits import CommitHead, head_of
+
 if TYPE_CHECKING:
     from dealdb.store.history.feed_commits import Commit
 
@@ -23,6 +25,7 @@ class _Passed:
     token: str
     ids: frozenset[str] | None
     rows: frozenset[int] = frozenset()
+    head: CommitHead | None = None
 
 
 class RecentCommits:
@@ -47,7 +50,7 @@ class RecentCommits:
             ids = frozenset(change.id for change in commit.deals)
         rows = frozenset(commit.rows) if ids is not None else frozenset()
         with self._lock:
-            self._passed.append(_Passed(commit.seq, commit.token, ids, rows))
+            self._passed.append(_Passed(commit.seq, commit.token, ids, rows, head_of(commit)))
 
     @property
     def token(self) -> str:
@@ -87,6 +90,20 @@ class RecentCommits:
                 return None
             found |= each.ids
         return frozenset(found)
+
+    def heads_after(self, token: str) -> tuple[list[CommitHead], str] | None:
+        """
+        What there is to show of the commits after one, and the token of the last of them.
+
+        None where that one is not known.
+        """
+        with self._lock:
+            passed = list(self._passed)
+        place = _place(passed, token)
+        if place is None:
+            return None
+        heads = [each.head for each in passed[place + 1 :] if each.head is not None]
+        return heads, passed[-1].token
 
     def rows_between(self, first: str, last: str) -> frozenset[int] | None:
         """

@@ -46,9 +46,10 @@ def live_endpoint(
 
         options = request.query_params
         asked = asking(request, options.get("path", "/"))
-        # all other pages show the same of it: the state
         kept = [(name, value) for name, value in asked.options if name not in _OWN]
-        kept = kept if asked.path in ("/", "/deals") else []
+        if asked.path not in ("/", "/deals"):
+            # all other pages show the same of it, but for where their links lead
+            kept = [(name, value) for name, value in kept if name == "embed"]
         asked = replace(asked, options=kept)
         token = request.headers.get("last-event-id") or options.get("last")
         client = LiveClient(token, whole_number(options.get("seq")), options.get("day"))

@@ -58,7 +58,7 @@ def show(asked: PageRequest) -> Shown:
             },
             "is_there": found is not None,
             "rev": getattr(found, "rev", None),
-            "address": asked.base + deal_path(deal),
+            "address": asked.deal_link(deal),
             "path": deal_path(deal),
             "past": past,
             "is_day": past is not None and not isinstance(read_moment(past, "as_of"), datetime),

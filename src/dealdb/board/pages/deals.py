@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from dealdb.board.figures.named import named_deals
 from dealdb.board.page_request import PageRequest
@@ -57,6 +56,7 @@ def show(asked: PageRequest) -> Shown:
             "total": page.total,
             "all": deals.query.count(),
             "seq": deals.seq,
+            "token": deals.token,
             "first": asked.here(cursor=None) if asked.option("cursor") else None,
             "next": page.next and asked.here(cursor=page.next),
             "facets": facet_lists(asked, deals.query, facets),
@@ -66,7 +66,7 @@ def show(asked: PageRequest) -> Shown:
             "fields": list(deals.schema),
             "kinds": {stage.name: str(stage.kind) for stage in deals.pipeline},
             "saved": asked.db.query.saved(),
-            "saved_address": _saved_address,
+            "saved_address": partial(_saved_address, asked),
             "data_links": asked.data_links(),
         },
         data=lambda: {
@@ -101,15 +101,14 @@ def _conditions(asked: PageRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _saved_address(query: SavedQuery) -> str:
-    """What of an address asks for a saved query."""
+def _saved_address(asked: PageRequest, query: SavedQuery) -> str:
+    """Address of the table of a saved query."""
     given = {
-        "where": query.where,
         "sort": ",".join(query.sort),
         "columns": ",".join(query.columns or ()),
     }
-    asked = {name: value for name, value in given.items() if value}
-    return f"?{urlencode(asked)}" if asked else ""
+    chosen = {name: value for name, value in given.items() if value}
+    return asked.link("/deals", where=query.where or None, **chosen)
 
 
 DEALS = BoardPage(path="/deals", title="Deals", template="deals.html", show=show)

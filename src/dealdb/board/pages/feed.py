@@ -10,7 +10,7 @@ from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.commits import (
     MOST_COMMITS,
-    MOST_DEALS,
+    CommitHead,
     commits_after,
     fed_commits,
     last_commits,
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from polars._typing import SchemaDict
 
     from dealdb.board.page_request import PageRequest
-    from dealdb.store.history.feed_commits import Commit
 
 _SCHEMA: SchemaDict = {
     "seq": pl.Int64, "when": pl.Datetime("ms", "UTC"), "who": pl.String, "kind": pl.String, "deals": pl.Int64,
@@ -44,11 +43,10 @@ def show(asked: PageRequest) -> Shown:
     )
 
 
-def _row(commit: Commit) -> tuple[Any, ...]:
-    ids = ", ".join(each.id for each in commit.deals[:MOST_DEALS])
-    return (
-        commit.seq, commit.when, commit.actor, commit.kind, len(commit.deals), ids, commit.token
-    )  # fmt: skip
+def _row(head: CommitHead) -> tuple[Any, ...]:
+    commit = head.commit
+    ids = ", ".join(each.id for each in commit.deals)
+    return commit.seq, commit.when, commit.actor, commit.kind, head.n_deals, ids, commit.token
 
 
 FEED = BoardPage(path="/feed", title="Feed", template="feed.html", show=show, has_filter=False)

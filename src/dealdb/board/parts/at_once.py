@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dealdb.database import LiveDeals
 from dealdb.query import FixedDeals, QueryEngine
+from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,6 +43,9 @@ class AtOnce:
         self.schema: Schema = snapshot.schema
         self.pipeline: Pipeline = snapshot.pipeline
         self.seq = snapshot.seq
+        position = snapshot.position
+        # names the history, too: another one has the same numbers
+        self.token = None if position is None else token_of(position)
 
     def narrow(self, where: pl.Expr) -> None:
         """Leave out all deals that a filter does not keep."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dealdb.board.parts.cells import in_table
-from dealdb.board.parts.paths import deal_path
 from dealdb.formats.cells import to_text
 
 if TYPE_CHECKING:
@@ -51,6 +50,14 @@ class FedCommit:
     more: int
 
 
+@dataclass(frozen=True, slots=True)
+class CommitHead:
+    """A commit with those of its deals that a page shows, and how many it has: a load has thousands."""
+
+    commit: Commit
+    n_deals: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastCommits:
     """
@@ -64,11 +71,17 @@ class LastCommits:
         Of the newest one: what comes after it is not among them.
     """
 
-    commits: Sequence[Commit]
+    commits: Sequence[CommitHead]
     token: str
 
 
-def commits_after(asked: PageRequest, begin: int | str, seq: int = 0) -> LastCommits:
+def head_of(commit: Commit) -> CommitHead:
+    """What a page shows of a commit."""
+    few = replace(commit, deals=commit.deals[:MOST_DEALS], rows=())
+    return CommitHead(few, len(commit.deals))
+
+
+def commits_after(asked: PageRequest, begin: int | str, seq: int) -> LastCommits:
     """
     The last commits after one; those that a page has no room for are not read.
 
@@ -79,7 +92,7 @@ def commits_after(asked: PageRequest, begin: int | str, seq: int = 0) -> LastCom
     begin
         That one, by its token or number, or a moment.
     seq
-        Number of the newest commit; 0 where what follows is known to be little.
+        Number of the newest commit.
 
     Raises
     ------
@@ -97,7 +110,7 @@ def commits_after(asked: PageRequest, begin: int | str, seq: int = 0) -> LastCom
 
 
 def _read(feed: Feed) -> LastCommits:
-    commits = deque(feed, maxlen=MOST_COMMITS)
+    commits = deque(map(head_of, feed), maxlen=MOST_COMMITS)
     return LastCommits(commits=list(reversed(commits)), token=feed.token)
 
 
@@ -114,35 +127,36 @@ def last_commits(asked: PageRequest, seq: int) -> LastCommits:
     usual = len(asked.db) / max(1, seq)
     found = commits_after(asked, max(0, seq - _STEPS[0]), seq)
     for n in _STEPS[1:]:
-        has_many = sum(len(each.deals) for each in found.commits) > _MANY_DEALS
+        has_many = sum(each.n_deals for each in found.commits) > _MANY_DEALS
         if has_many or n * usual > _MOST_READ or len(found.commits) >= seq:
             break
         found = commits_after(asked, max(0, seq - n), seq)
     return found
 
 
-def fed_commits(asked: PageRequest, commits: Sequence[Commit]) -> list[FedCommit]:
+def fed_commits(asked: PageRequest, commits: Sequence[CommitHead]) -> list[FedCommit]:
     """Commits in words."""
-    names = _names(asked, commits)
+    names = _names(asked, [each.commit for each in commits])
     return [_commit(asked, each, names) for each in commits]
 
 
 def _names(asked: PageRequest, commits: Sequence[Commit]) -> dict[str, str]:
     """What the deals are called now."""
-    ids = list({each.id for commit in commits for each in commit.deals[:MOST_DEALS]})
+    ids = list({each.id for commit in commits for each in commit.deals})
     found = zip(ids, asked.db.get_deals(ids), strict=True)
     return {id_: str(deal["name"]) for id_, deal in found if deal is not None and deal.get("name")}
 
 
-def _commit(asked: PageRequest, commit: Commit, names: Mapping[str, str]) -> FedCommit:
+def _commit(asked: PageRequest, head: CommitHead, names: Mapping[str, str]) -> FedCommit:
+    commit = head.commit
     return FedCommit(
         seq=commit.seq,
         when=in_table(commit.when, asked.locale),
         moment=to_text(commit.when),
         who=commit.actor or "somebody",
         kind=commit.kind,
-        deals=[_deal(asked, each, names) for each in commit.deals[:MOST_DEALS]],
-        more=max(0, len(commit.deals) - MOST_DEALS),
+        deals=[_deal(asked, each, names) for each in commit.deals],
+        more=head.n_deals - len(commit.deals),
     )
 
 
@@ -152,7 +166,7 @@ def _deal(asked: PageRequest, change: DealChange, names: Mapping[str, str]) -> F
     return FedDeal(
         id=in_table(change.id, asked.locale),
         name=in_table(change.values.get("name") or names.get(change.id), asked.locale),
-        link=asked.base + deal_path(change.id),
+        link=asked.deal_link(change.id),
         outcome=change.outcome,
         fields=[
             (name, "none" if value is None else in_table(value, asked.locale))

@@ -17,6 +17,12 @@ function address(path) {
   return document.body.dataset.base + path;
 }
 
+/** Address of a page of the board; without a header where this one has none, in a frame. */
+function pageAddress(path) {
+  const embed = new URLSearchParams(location.search).get("embed");
+  return address(path) + (embed ? `${path.includes("?") ? "&" : "?"}${new URLSearchParams({ embed })}` : "");
+}
+
 /** Send a change; gives { status, data }. Without a server the status is 0. */
 async function send(path, body, method = "POST") {
   try {
@@ -45,7 +51,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-window.dealdb = { say, address, send };
+window.dealdb = { say, address, pageAddress, send };
 
 // of a menu that is wider than a phone, the page that is shown
 const here = document.querySelector(".menu [aria-current]");

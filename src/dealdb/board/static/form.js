@@ -1,7 +1,7 @@
 "use strict";
 // The form of a deal: what was changed goes to the board with the revision that it was read with.
 (() => {
-  const { say, send, address } = window.dealdb;
+  const { say, send, pageAddress } = window.dealdb;
   const form = document.getElementById("deal");
   if (!form) return;
   const isNew = !("rev" in form.dataset);
@@ -76,7 +76,7 @@
     actions.className = "actions";
     const theirs = element("button", data.rev ? "Take theirs" : "Leave it deleted", actions);
     theirs.type = "button";
-    theirs.addEventListener("click", () => leave(data.rev ? location.href : address("/deals")));
+    theirs.addEventListener("click", () => leave(data.rev ? location.href : pageAddress("/deals")));
     if (data.rev && data.fields && data.fields.some((field) => field.yours !== null)) {
       const mine = element("button", "Save mine over it", actions);
       mine.type = "button";
@@ -97,7 +97,7 @@
     const { status, data } = await send(path(""), body);
     save.disabled = false;
     if (status === 200) {
-      leave(isNew ? address(data.path) : location.href);
+      leave(isNew ? pageAddress(data.path) : location.href);
     } else if (status === 409 && !data.field) {
       showConflict(data);
     } else if (data.field && inputs.some((input) => input.name === data.field)) {
@@ -121,7 +121,7 @@
     sure.addEventListener("close", async () => {
       if (sure.returnValue !== "yes") return;
       const { status, data } = await send(path("/delete"), { expect_rev: Number(form.dataset.rev) });
-      if (status === 200) leave(address("/deals"));
+      if (status === 200) leave(pageAddress("/deals"));
       else if (status === 409) showConflict(data);
       else say(data.message);
     });

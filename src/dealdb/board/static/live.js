@@ -24,6 +24,15 @@
     if (all && data.deals) all.textContent = data.deals;
     const closed = document.querySelector("[data-closed]");
     if (closed && data.closed) closed.textContent = data.closed;
+    const notes = document.querySelector("[data-notes]");
+    if (notes && data.notes !== undefined) showNotes(notes, data.notes);
+  }
+  function showNotes(box, html) {
+    if (box.said === html) return;
+    const isOpen = box.querySelector("details")?.open;
+    box.innerHTML = box.said = html;
+    const details = box.querySelector("details");
+    if (details && isOpen) details.open = true;
   }
   function element(html) {
     const holder = document.createElement("template");
@@ -163,8 +172,32 @@
       if (source.readyState !== EventSource.CLOSED) return;
       // refused: the browser does not try again by itself
       source.close();
-      setTimeout(listen, AGAIN_MS);
+      listenWhenLetIn(source.url);
     });
+  }
+  /** Whether somebody who is not signed in is why the stream is refused; it is asked for again until it is not. */
+  async function listenWhenLetIn(url) {
+    for (let status = 0; status !== 200;) {
+      await wait(status ? AGAIN_MS : 0);
+      const asking = new AbortController();
+      status = await fetch(url, { signal: asking.signal }).then((answer) => answer.status, () => -1);
+      asking.abort();
+      showSignedOut(status === 401);
+    }
+    listen();
+  }
+  /** A page whose session is no longer known, as after a restart of the board, says what to do. */
+  function showSignedOut(isOut) {
+    const known = document.getElementById("signed-out");
+    show("lost", isOut ? "signed out" : "reconnecting");
+    if (!isOut) known?.remove();
+    if (!isOut || known) return;
+    const note = Object.assign(document.createElement("p"), { id: "signed-out", className: "problem" });
+    note.setAttribute("role", "alert");
+    const link = Object.assign(document.createElement("a"), { href: location.href, textContent: "Sign in again" });
+    note.append("You are signed out: the board may have been started anew. ", link,
+      ", here or in another window of this browser: then this page goes on by itself.");
+    document.getElementById("main").prepend(note);
   }
   listen();
   addEventListener("pagehide", () => source.close(), { once: true });

@@ -185,7 +185,10 @@ class Feed(Iterator[Commit]):
     @on_engines
     def _pass_over(self) -> None:
         """Skip to where the feed begins, without returning what comes before."""
-        self._older = read_history(self._link, self._keys, since=self._position)
+        # of what is passed over, the deals are not wanted
+        self._older = read_history(
+            self._link, self._keys, since=self._position, bare_until=self._silent_until
+        )
         for entry in self._older:
             if not self._is_past(entry):
                 self._page.append(entry)

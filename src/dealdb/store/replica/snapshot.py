@@ -143,6 +143,7 @@ def snapshot_of(
             schema=standard,
             pipeline=replica.pipeline,
             seq=replica.position.seq,
+            position=replica.position,
         )
     pipeline = replica.pipeline
     if not pipeline:

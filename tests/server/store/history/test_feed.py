@@ -22,8 +22,9 @@ import pytest
 from connected import eventually, in_threads, pause
 from dealdb import Commit, DealDatabase, Feed, FeedReset, FieldType, NotAdoptedWarning
 from dealdb.connection import RedisConnection
-from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged
+from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged, StoreError
 from dealdb.store import Store
+from dealdb.store.archive.segments import SealedRows
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history import feed as feed_module
 from dealdb.store.history.feed import Feed as StoreFeed
@@ -467,6 +468,37 @@ def test_closing_the_database_closes_its_feeds(server: Server) -> None:
     assert not collector.is_alive()
     assert collector.failure is None
     assert eventually(lambda: not follower(server))
+
+
+def test_no_feed_is_opened_on_a_closed_database(server: Server) -> None:
+    db = DealDatabase("127.0.0.1", server.port)
+    db.save_deal({"id": 1})
+    db.close()
+    with pytest.raises(StoreError, match="was closed"):
+        db.changes()
+    assert not follower(server)
+
+
+def test_of_loads_that_a_feed_passes_over_no_deal_is_read(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.loader.load([{"id": n, "amount": n} for n in range(5_000)])
+    trim(db)
+    all_of_them, last = told(db), db.changes().token
+    read: list[int] = []
+    texts = SealedRows.texts
+
+    def noted(held: SealedRows, fields: Any, row: int, n: int) -> Any:
+        read.append(n)
+        return texts(held, fields, row, n)
+
+    monkeypatch.setattr(SealedRows, "texts", noted)
+    # the two commits of the trims
+    found = told(db, all_of_them[-3].token)
+    assert (found, read) == (all_of_them[-2:], [])
+    with db.changes(all_of_them[-5].seq, timeout_s=0) as feed:
+        assert (list(feed), feed.token) == (all_of_them[-4:], last)
+    assert told(db, all_of_them[1].seq) == all_of_them[2:]
 
 
 def test_a_timeout_ends_the_iteration_and_not_the_feed(db: DealDatabase) -> None:

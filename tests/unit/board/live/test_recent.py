@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from dealdb.board.live.recent import MOST_COMMITS, MOST_DEALS, RecentCommits
+from dealdb.board.parts.commits import MOST_DEALS as MOST_SHOWN
 from dealdb.model.schema import Schema
 from dealdb.store.history.feed_commits import Commit, DealChange
 
@@ -39,6 +40,20 @@ def test_deals_changed_since_a_commit_by_token_or_number() -> None:
     assert passed.since(commit(6).token) == frozenset({"a"})
     assert passed.since(None, 6) == frozenset({"a"})
     assert passed.since(None, 9) == passed.since(passed.token) == frozenset()
+
+
+def test_what_there_is_to_show_of_the_commits_after_one() -> None:
+    passed = recent(commit(5, "a"), commit(6, *map(str, range(40))), commit(7, "b"))
+    found = passed.heads_after(commit(5).token)
+    assert found is not None
+    heads, token = found
+    assert [(each.commit.seq, len(each.commit.deals), each.n_deals) for each in heads] == [
+        (6, MOST_SHOWN, 40),
+        (7, 1, 1),
+    ]
+    assert token == commit(7).token
+    assert passed.heads_after(token) == ([], token)
+    assert passed.heads_after("5-0000000000000bad") is None
 
 
 def test_what_is_not_known_is_not_guessed() -> None:
