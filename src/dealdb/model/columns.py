@@ -78,9 +78,11 @@ def spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
     >>> spelled_out(pl.DataFrame({"stage": pl.Series(["won"], dtype=pl.Categorical)})).dtypes
     [String]
     """
-    texts = [each for each in frame if each.dtype in (pl.Categorical, pl.Enum)]
+    kinds = (pl.Categorical, pl.Enum)
+    if not any(dtype in kinds for dtype in frame.dtypes):
+        return frame.clone()
     # column by column: for the few rows of a result, a query takes longer than all the rest
-    return frame.with_columns([each.cast(pl.String) for each in texts]) if texts else frame.clone()
+    return pl.DataFrame([each.cast(pl.String) if each.dtype in kinds else each for each in frame])
 
 
 def empty_frame(schema: Schema) -> pl.DataFrame:

@@ -15,8 +15,8 @@ from dealdb.analytics.flags import (
     BLANK,
     OPEN,
     UNPRICED,
-    closed_stage,
     days_between,
+    few_with_open,
     standardised,
     standing,
 )
@@ -164,8 +164,7 @@ def each_of_stages(
     if len(weights.powers) > 1:
         return None
     _, *of_open = open_days(pipeline, day)
-    # without a plan, which takes longer than the work for a few deals
-    flagged = frame.with_columns(_open=~closed_stage(pipeline))
+    flagged = few_with_open(frame, pipeline)
     found = flagged.select("stage", "amount", "currency", *weights.reads, *of_open)
     return spelled_out(found), weights.scale
 

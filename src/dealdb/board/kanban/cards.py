@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import polars as pl
 
 from dealdb.analytics.calendar.zone import Zone
-from dealdb.analytics.flags import closed_stage, days_between, standardised
+from dealdb.analytics.flags import days_between, few_with_open, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.board.html import environment
 from dealdb.board.page_request import deal_address
@@ -124,8 +124,7 @@ def cards_of(
 
 def _judged(rows: pl.DataFrame, pipeline: Pipeline, today: date) -> pl.DataFrame:
     """The rows with what the metric of the same figures says of each."""
-    # without a plan, which takes longer than the work for a few deals
-    deals = standardised(rows).with_columns(_open=~closed_stage(pipeline))
+    deals = few_with_open(standardised(rows), pipeline)
     untouched = days_between(
         pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), pl.col("created")), pl.lit(today)
     )

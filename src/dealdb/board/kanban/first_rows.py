@@ -49,7 +49,7 @@ def first_of_each(
     wanted = dict.fromkeys([*by, *(key.name for key in keys)])
     if not wanted:
         return pl.int_range(min(count, rows.height), dtype=pl.UInt32, eager=True)
-    ordered = sortable(rows, keys).select(*wanted).with_row_index(_ROW)
+    ordered = sortable(rows, keys)[[*wanted]].with_row_index(_ROW)
     if keys:
         near = _near(rows, keys[0], by, count)
         ordered = (ordered if near is None else ordered.filter(near)).sort(

@@ -207,7 +207,7 @@ class Making:
 
     def rows_at(self, places: Sequence[int]) -> pl.DataFrame:
         """Deals that the board counts, by where they are among all, ascending: as ``base`` has them."""
-        found = self._rows.select(self._read())[places]
+        found = self._rows[self._read()][places]
         return found.insert_column(0, pl.Series(_ROW, places, dtype=pl.get_index_type()))
 
     def fill(
@@ -221,7 +221,7 @@ class Making:
         if not opened:
             return {}
         first, by = self._first_rows(opened, among), self.options.by
-        chosen = self._rows.select(columns_of_cards(self.options, self.schema))
+        chosen = self._rows[columns_of_cards(self.options, self.schema)]
         rows = spelled_out(chosen[first[_ROW]])
         by_group = {(each.figures.lane, each.figures.stage): each for each in columns}
         cards = self._cards(rows) if rows.height else []
@@ -244,7 +244,7 @@ class Making:
         if "stage" in by:
             stages = {each.figures.stage for each in columns}
             shown = [stage in stages for stage in first["stage"]]
-            first = first.filter(pl.Series(shown, dtype=pl.Boolean))
+            first = first if all(shown) else first.filter(pl.Series(shown, dtype=pl.Boolean))
         return first
 
     def _ends(self, first: pl.DataFrame) -> Ends | None:
@@ -275,7 +275,7 @@ class Making:
         if "days" not in self.options.fields or "stage" not in rows.columns:
             return {}
         closed = {stage.name for stage in self.pipeline if stage.kind is not Kind.OPEN}
-        shown = dict(rows.select("id", "stage").rows())
+        shown = dict(zip(rows["id"].to_list(), rows["stage"].to_list(), strict=True))
         wanted = [deal for deal, stage in shown.items() if stage not in closed]
         entries = LiveDeals(self.asked.db).stage_entries(wanted) if wanted else {}
         # who has moved since these deals were read stands in another stage there

@@ -237,6 +237,20 @@ def of_one_stage(amounts: list[int | None], **more: Any) -> list[dict[str, Any]]
         pytest.param(
             of_one_stage([*range(40)]),
             "-amount",
+            [{"id": "3", "amount": 39}],
+            0,
+            id="as much as a card, and saved before it",
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]),
+            "-amount",
+            [{"id": "20", "amount": 90}, {"id": "new", "stage": "Demo, live", "amount": 5}],
+            0,
+            id="with a new deal of another stage",
+        ),
+        pytest.param(
+            of_one_stage([*range(40)]),
+            "-amount",
             [{"id": "20", "amount": 5}],
             1,
             id="a card falls behind those without one",
