@@ -767,8 +767,8 @@ MUTANTS = [
     Mutant(
         "rows that another thread has read are added again",
         "ledger/tables.py",
-        "        if load is not None:\n            self._parts = None, [first, *parts]",
-        "        self._parts = None, [first, *parts]",
+        "            self._parts = None, parts\n",
+        "            self._parts = first, parts\n",
         "tests/unit/store/ledger/test_tables.py",
     ),
     Mutant(
