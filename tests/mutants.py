@@ -1395,7 +1395,7 @@ MUTANTS = [
         "facts/following/follower.py",
         "key: facts for key, facts in earlier.items() if (facts.schema, facts.pipeline) == now",
         "key: facts for key, facts in earlier.items()",
-        "tests/server/store/facts/following/test_continued.py",
+        "tests/server/store/facts/following/test_follower.py",
     ),
     Mutant(
         "since when a stage is kept outlives a save of it",
