@@ -767,8 +767,8 @@ MUTANTS = [
     Mutant(
         "rows that another thread has read are added again",
         "ledger/tables.py",
-        "        if load is not None:\n            self._parts = None, [first, *parts]",
-        "        self._parts = None, [first, *parts]",
+        "            self._parts = None, parts\n",
+        "            self._parts = first, parts\n",
         "tests/unit/store/ledger/test_tables.py",
     ),
     Mutant(
@@ -1395,7 +1395,7 @@ MUTANTS = [
         "facts/following/follower.py",
         "key: facts for key, facts in earlier.items() if (facts.schema, facts.pipeline) == now",
         "key: facts for key, facts in earlier.items()",
-        "tests/server/store/facts/following/test_continued.py",
+        "tests/server/store/facts/following/test_follower.py",
     ),
     Mutant(
         "since when a stage is kept outlives a save of it",

@@ -67,6 +67,19 @@ def schema_of(table: str) -> dict[str, pl.DataType]:
     return TABLES[table] if field_of(table) is None else CELL_SCHEMA
 
 
+class _First:
+    """The rows that a table and its copies begin with, which are read once for all of them."""
+
+    def __init__(self, load: Callable[[], pl.DataFrame]) -> None:
+        self._load = load
+        self.found: pl.DataFrame | None = None
+
+    def rows(self) -> pl.DataFrame:
+        if self.found is None:
+            self.found = self._load()
+        return self.found
+
+
 class Pieces:
     """
     A table that is appended to in pieces, and joined when it is read.
@@ -86,38 +99,42 @@ class Pieces:
     ) -> None:
         self._schema = schema
         # exchanged together: what another thread sees is whole
-        self._parts: tuple[Callable[[], pl.DataFrame] | None, Sequence[pl.DataFrame]] = (load, ())
+        self._parts: tuple[_First | None, Sequence[pl.DataFrame]] = (
+            _First(load) if load else None,
+            (),
+        )
 
     def append(self, piece: pl.DataFrame) -> None:
         """Add rows."""
-        load, parts = self._parts
+        first, parts = self._parts
         # in their order, too
         if [*piece.schema.items()] != [*self._schema.items()]:
             piece = piece.select(pl.col(n).cast(t) for n, t in self._schema.items())
-        self._parts = load, [*parts, piece]
+        self._parts = first, [*parts, piece]
 
     @property
     def waits(self) -> bool:
         """Whether its first rows have yet to be read."""
-        return self._parts[0] is not None
+        first, _ = self._parts
+        return first is not None and first.found is None
 
     @property
     def n_appended(self) -> int:
         """Rows besides those that have yet to be read."""
         return sum(part.height for part in self._parts[1])
 
-    def begin_with(self, first: pl.DataFrame) -> None:
-        """Give it its first rows, as its ``load`` would, unless another thread has had them loaded meanwhile."""
-        load, parts = self._parts
-        if load is not None:
-            self._parts = None, [first, *parts]
+    def begin_with(self, rows: pl.DataFrame) -> None:
+        """Give it its first rows, as its ``load`` would; another thread may have had them loaded meanwhile."""
+        first, _ = self._parts
+        if first is not None:
+            first.found = rows
 
     def table(self) -> pl.DataFrame:
         """All rows, in the order in which they came."""
-        load, parts = self._parts
-        if load is not None or len(parts) != 1:
-            first = pl.DataFrame(schema=self._schema) if load is None else load()
-            whole = pl.concat([first, *parts])
+        first, parts = self._parts
+        if first is not None or len(parts) != 1:
+            rows = pl.DataFrame(schema=self._schema) if first is None else first.rows()
+            whole = pl.concat([rows, *parts])
             parts = [whole.rechunk() if whole.n_chunks() > _MOST_CHUNKS else whole]
             self._parts = None, parts
         return parts[0]

@@ -30,3 +30,19 @@ def test_a_table_begins_with_what_was_loaded_for_it() -> None:
     table.begin_with(rows(1, 2))
     assert not table.waits
     assert table.table()["seq"].to_list() == [1, 2, 3]
+
+
+def test_a_table_and_its_copies_are_read_once() -> None:
+    reads: list[int] = []
+
+    def load() -> pl.DataFrame:
+        reads.append(1)
+        return rows(1, 2)
+
+    table = Pieces(SCHEMA, load)
+    copy = table.copy()
+    copy.append(rows(3))
+    assert copy.table()["seq"].to_list() == [1, 2, 3]
+    assert not table.waits
+    assert table.table()["seq"].to_list() == [1, 2]
+    assert len(reads) == 1

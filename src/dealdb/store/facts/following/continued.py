@@ -60,7 +60,8 @@ class FactsBase:
 
         Cost
         ----
-        A scan of the tables for the rows of deals that were touched, and for each field that is asked for, a copy.
+        A scan of the tables for the rows of deals that were touched, and a copy of each field that was changed and is
+        asked for.
         """
         base = self.facts
         if ledger.position.seq == self.seq:
