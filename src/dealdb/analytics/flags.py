@@ -119,9 +119,9 @@ def few_with_open(frame: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
 
     Examples
     --------
-    >>> deals = pl.DataFrame({"stage": ["Won", None, "Demo"]})
-    >>> few_with_open(deals, Pipeline().covering(["Won"]))["_open"].to_list()
-    [False, True, True]
+    >>> deals = pl.DataFrame({"stage": ["Won", "Lost", None, "Demo"]})
+    >>> few_with_open(deals, Pipeline().covering(["Won", "Lost"]))["_open"].to_list()
+    [False, False, True, True]
     """
     closed = {stage.name for stage in pipeline if stage.kind is not Kind.OPEN}
     is_open = [stage not in closed for stage in frame["stage"].to_list()]
