@@ -297,6 +297,7 @@ def unseal(
     only: str | None = None,
     *,
     as_frames: bool = False,
+    bare_until: int = 0,
 ) -> Iterator[Entry]:
     """
     The entries of a segment.
@@ -313,6 +314,8 @@ def unseal(
     as_frames
         Whether commits whose deals are in chunks come with ``deals`` and without ``data``: for who wants columns, to
         pack them would be most of the work.
+    bare_until
+        Number of the last commit that comes without the deals that are in chunks, as nobody looks at them.
 
     Raises
     ------
@@ -323,7 +326,7 @@ def unseal(
     # a segment of format 1 lacks the last two columns
     for row in frame.iter_rows(named=True):
         height, data, n, deals = row["height"], row["data"] or b"", row.get("n"), None
-        if n is not None and held is not None:
+        if n is not None and held is not None and row["seq"] > bare_until:
             if wanted is not None:
                 height, n = next(((r, 1) for r in wanted if height <= r < height + n), (height, 0))
             # most commits have nothing of the one deal, and then no column is encoded

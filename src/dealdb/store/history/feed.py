@@ -185,7 +185,9 @@ class Feed(Iterator[Commit]):
     @on_engines
     def _pass_over(self) -> None:
         """Skip to where the feed begins, without returning what comes before."""
-        self._older = read_history(self._link, self._keys, since=self._position)
+        # of the thousands of deals of each commit of a load nothing is looked at
+        until = self._silent_until
+        self._older = read_history(self._link, self._keys, since=self._position, bare_until=until)
         for entry in self._older:
             if not self._is_past(entry):
                 self._page.append(entry)

@@ -29,11 +29,13 @@ def read_history(
     since: Position | None = None,
     only: str | None = None,
     as_frames: bool = False,
+    bare_until: int = 0,
 ) -> Iterator[Entry]:
     """
     Every commit after ``since`` in order: the sealed ones, then those in the log.
 
-    With ``only``, the id of a deal, bulk commits may come without the other deals. ``as_frames`` is that of ``unseal``.
+    With ``only``, the id of a deal, bulk commits may come without the other deals. ``as_frames`` and ``bare_until`` are
+    those of ``unseal``.
 
     Each must follow the one before by number and by chain hash.
 
@@ -51,7 +53,9 @@ def read_history(
     while n_tries < _MAX_TRIES:
         n_tries += 1
         try:
-            for entry in _stretch(link, keys, last.seq, only, as_frames=as_frames):
+            for entry in _stretch(
+                link, keys, last.seq, only, as_frames=as_frames, bare_until=bare_until
+            ):
                 if not follows(last, entry):
                     # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
                     break
@@ -94,15 +98,16 @@ def _unsealed(
     only: str | None = None,
     *,
     as_frames: bool = False,
+    bare_until: int = 0,
 ) -> Iterator[Entry]:
     """Entries of a segment; none where it is missing or not what was sealed."""
     frame = read_segment(link, segment)
     if frame is not None:
-        yield from unseal(frame, held, only, as_frames=as_frames)
+        yield from unseal(frame, held, only, as_frames=as_frames, bare_until=bare_until)
 
 
 def _stretch(
-    link: Link, keys: Keys, seq: int, only: str | None, *, as_frames: bool
+    link: Link, keys: Keys, seq: int, only: str | None, *, as_frames: bool, bare_until: int
 ) -> Iterator[Entry]:
     """Commits after ``seq`` as far as they are found, from the manifest in force."""
     manifest = read_manifest(link, keys)
@@ -111,7 +116,9 @@ def _stretch(
             continue
         held = SealedRows(link, keys, segment.columns) if segment.columns else None
         with suppress(ChunkLost):
-            for entry in _unsealed(link, segment, held, only, as_frames=as_frames):
+            for entry in _unsealed(
+                link, segment, held, only, as_frames=as_frames, bare_until=bare_until
+            ):
                 if entry.position.seq > seq:
                     seq = entry.position.seq
                     yield entry

@@ -24,6 +24,7 @@ from dealdb import Commit, DealDatabase, Feed, FeedReset, FieldType, NotAdoptedW
 from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged
 from dealdb.store import Store
+from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history import feed as feed_module
 from dealdb.store.history.feed import Feed as StoreFeed
@@ -669,3 +670,19 @@ def test_a_proxy_that_cuts_each_wait_is_an_error(server: Server, db: DealDatabas
         proxy.heal()
         db.save_deal({"id": "2"})
         assert [deal.id for deal in next(feed).deals] == ["2"]
+
+
+def test_deals_of_what_is_passed_over_are_not_read(db: DealDatabase) -> None:
+    db.loader.load([{"id": f"D{each}", "name": "Acme"} for each in range(60)], bar=False)
+    db.save_deal({"id": "1"})
+    last = seqs(told(db))[-1]
+    assert checkpoint(db)
+    trim(db)
+    store = db._store
+    manifest = read_manifest(store.link, store.keys)
+    assert manifest
+    [columns] = [each.columns for each in manifest.history if each.columns]
+    store.link.call("DEL", *columns.keys(store.keys))
+    assert seqs(told(db, last - 1))[0] == last
+    with pytest.raises(StoreDamaged):
+        told(db)
