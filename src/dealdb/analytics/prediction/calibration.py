@@ -23,6 +23,7 @@ from dealdb.analytics.prediction.moments import (
     chance,
     chance_digits,
     chance_units,
+    in_parts,
     looked_up,
     opened,
     pipeline_at,
@@ -170,12 +171,10 @@ def _pairs(past: Past, days: list[date], horizon_days: int, keys: list[str]) -> 
     moments = deals["at"].replace_strict(overs, return_dtype=pl.Int64)
     after = looked_up(past, deals.select("life").with_columns(moments), ("stage", *_MONEY))
     deals = past.grouped(deals, keys) if later else deals
-    pairs, first = [], 0
-    for day, part in zip(days, parts, strict=True):
-        own, then = (each.slice(first, part.height) for each in (deals, after))
-        pairs.append(_pair(past, own, then, day, day + horizon))
-        first += part.height
-    return pl.concat(pairs)
+    return pl.concat(
+        _pair(past, own, then, day, day + horizon)
+        for day, own, then in zip(days, in_parts(deals, parts), in_parts(after, parts), strict=True)
+    )
 
 
 def _pair(

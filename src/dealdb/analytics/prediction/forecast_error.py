@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
-from itertools import accumulate
 from typing import NamedTuple
 
 import polars as pl
@@ -25,6 +24,7 @@ from dealdb.analytics.prediction.moments import (
     chance,
     chance_digits,
     chance_units,
+    in_parts,
     looked_up,
     pipeline_at,
     stood,
@@ -232,7 +232,7 @@ def _looked_at(
         for start, last in {each[:2] for each in looks}
     }
     found = [_dated(past, inside[look[:2]], look) for look in looks]
-    staged = _in_parts(looked_up(past, pl.concat(found), ["stage"]), found) if found else []
+    staged = in_parts(looked_up(past, pl.concat(found), ["stage"]), found) if found else []
     found = [
         _counted(past, look, own, has_open=place >= n_ends)
         for place, (look, own) in enumerate(zip(looks, staged, strict=True))
@@ -245,7 +245,7 @@ def _looked_at(
     is_open = pl.col("cause") == 0
     return [
         own.with_columns(chance=pl.when(is_open).then(chance(pipeline_at(past, look.moment))))
-        for look, own in zip(looks, _in_parts(deals, found), strict=True)
+        for look, own in zip(looks, in_parts(deals, found), strict=True)
     ]
 
 
@@ -287,12 +287,6 @@ def _counted(past: Past, look: _Asked, deals: pl.DataFrame, *, has_open: bool) -
     counts = (pl.col("cause") == WON) & pl.col("_closed")
     due = (pl.col("cause") == 0) & pl.col("_expected_close")
     return told.filter(counts | due if has_open else counts).drop("_closed", "_expected_close")
-
-
-def _in_parts(frame: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
-    """A frame cut as the parts from which it came."""
-    ends = accumulate((part.height for part in parts), initial=0)
-    return [frame.slice(first, part.height) for first, part in zip(ends, parts, strict=False)]
 
 
 def _part(past: Past, deals: pl.DataFrame, look: _Asked, *, is_actual: bool) -> pl.DataFrame:

@@ -88,6 +88,23 @@ def opened(past: Past, moment: int) -> pl.DataFrame:
     return deals.filter(is_open).with_columns(at=pl.lit(moment, pl.Int64))
 
 
+def in_parts(frame: pl.DataFrame, parts: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    """
+    A frame with a row for each row of some parts, cut as they are.
+
+    Examples
+    --------
+    >>> parts = [pl.DataFrame({"n": [1, 2]}), pl.DataFrame({"n": [3]})]
+    >>> [part["n"].to_list() for part in in_parts(pl.concat(parts) * 10, parts)]
+    [[10, 20], [30]]
+    """
+    found, first = [], 0
+    for part in parts:
+        found.append(frame.slice(first, part.height))
+        first += part.height
+    return found
+
+
 def looked_up(past: Past, events: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     """
     Events, each with ``life`` and ``at``, with the last values before them: a column for each name that they lack.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from dealdb.board.figures.catalogue import ENTRIES, FigureEntry
 from dealdb.board.figures.figure import Figure
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
 
 # options of the page, and not of the metric
-PAGE_OPTIONS = ("fragment", "embed", "width")
+PAGE_OPTIONS = ("fragment", "embed", "width", "whole")
+# from so many deals on, what is slow waits until one asks for it, and a page does not wait for its figure
+LARGE = 200_000
+# what the page of a metric asks its figure for by, which then stands alone
+_ALONE = "alone"
 # of a chart, in pixels; where nobody says it, that of a panel on a usual screen
 WIDTH, _LEAST_WIDTH, _MOST_WIDTH = 620, 280, 900
 _HINTS = {
@@ -72,7 +77,8 @@ def show(asked: PageRequest) -> Shown:
     options = [(name, value) for name, value in asked.options if name not in PAGE_OPTIONS]
     figure = Figure.asked(asked.names["metric"], options)
     entry = ENTRIES[figure.metric]
-    is_fragment = asked.option("fragment") is not None
+    fragment = asked.option("fragment")
+    is_fragment = fragment is not None
     frame = {
         "title": entry.title,
         "entry": entry,
@@ -84,11 +90,14 @@ def show(asked: PageRequest) -> Shown:
             (word, asked.base + figure.path(ending))
             for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
         ],
-        "is_alone": not is_fragment,
+        "is_alone": fragment in (None, _ALONE),
+        "whole": None,
         "problem": None,
         "is_early": False,
         "panel": None,
     }
+    if not is_fragment and asked.option("whole") is None and len(asked.db) > LARGE:
+        return _frame_first(asked, figure, frame)
     template = "panel.html" if is_fragment else None
     try:
         panel = figure_panel(asked, figure, width=_width(asked))
@@ -107,6 +116,17 @@ def show(asked: PageRequest) -> Shown:
         data=panel.data,
         table=panel.result.frame,
         template=template,
+    )
+
+
+def _frame_first(asked: PageRequest, figure: Figure, frame: Mapping[str, Any]) -> Shown:
+    """The page without its figure, which it asks for as soon as it is there."""
+    panel = partial(figure_panel, asked, figure)
+    whole = asked.link(figure.path(), where=None, whole=1)
+    return Shown(
+        for_template={**frame, "whole": whole},
+        data=lambda: panel().data(),
+        rows=lambda: panel().result.frame,
     )
 
 

@@ -12,6 +12,7 @@ from dealdb.board.figures.catalogue import SECTIONS, FigureEntry, FigureSection
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.tiles import Headlines, headlines
 from dealdb.board.html import rendered
+from dealdb.board.pages.figure import LARGE
 from dealdb.board.pages.figure import show as show_figure
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.formats.cells import to_text
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 # options that go on to all figures that take them
 _SHARED = ("where", "to")
-# from so many deals on, what is slow waits until one asks for it
-LARGE = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

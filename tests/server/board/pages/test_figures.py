@@ -33,6 +33,7 @@ from dealdb.board.figures.linked import (
 )
 from dealdb.board.html import rendered
 from dealdb.board.page_request import PageRequest
+from dealdb.board.pages import figure as figure_page
 from dealdb.board.pages.deals import show as show_deals
 from dealdb.board.pages.figure import show as show_figure
 from dealdb.board.pages.figures import show as show_figures
@@ -161,6 +162,26 @@ def test_the_page_has_the_figures_of_the_command_and_no_markup(
     assert status == 0, err.getvalue()
     # ages and stays go on while the two are asked
     assert near(page, json.loads(out.getvalue())), words
+
+
+def test_of_many_deals_a_page_does_not_wait_for_its_figure(
+    full: DealDatabase, board: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/figures/win-rate?by=owner"
+    monkeypatch.setattr(figure_page, "LARGE", len(full) - 1)
+    status, text, _ = board.ask(path)
+    assert (status, "Computing it" in text, "<table>" in text) == (200, True, False)
+    assert 'name="by" value="owner"' in text
+    [place] = re.findall(r'data-load="([^"]+)"', text)
+    _, panel, _ = board.ask(html.unescape(place))
+    assert ('<details class="figures-table" open>' in panel, "<html" in panel) == (True, False)
+    [link] = re.findall(r'<h2><a href="([^"]+)"', text)
+    _, whole, _ = board.ask(html.unescape(link))
+    assert ("<html" in whole, "<table>" in whole, "Computing it" in whole) == (True, True, False)
+    assert board.data("/figures/win-rate.json?by=owner")["rows"]
+    assert board.ask("/figures/win-rate.csv?by=owner")[1].startswith("owner,")
+    monkeypatch.setattr(figure_page, "LARGE", len(full))
+    assert "<table>" in board.ask(path)[1]
 
 
 def test_links_of_a_page_show_as_many_deals(full: DealDatabase, board: Browser) -> None:
