@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from dealdb.query import QueryEngine
     from dealdb.store.replica.snapshot import Snapshot
 
+# what is said of a moment of which there is nothing
+EMPTY = "is before the first commit: there were no deals"
+
 
 @dataclass(frozen=True)
 class DealView:
@@ -90,7 +93,7 @@ class DealView:
         """Why the view is empty, where its moment is before the first commit; None elsewhere."""
         if self.snapshot.seq:
             return None
-        return f"{self.when.isoformat()} is before the first commit: there were no deals"
+        return f"{self.when.isoformat()} {EMPTY}"
 
     @property
     def day(self) -> date:

@@ -127,6 +127,23 @@ def test_a_conflict_of_two_pages_is_told_with_both_ways_out(
     assert deal_of(db, id_)["stage"] == wanted
 
 
+def test_a_card_whose_deal_was_deleted_meanwhile_has_one_way_out(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    path = own("Lead")
+    visit = window()
+    deaf(visit)
+    visit.expected = {409}
+    visit.open(path)
+    db.delete_deal(own_id(visit, "Deal 0"))
+    card(visit, "Deal 0").drag_to(column(visit, "Qualified"))
+    ways = visit.page.locator("#conflict[open] button:visible")
+    ways.first.wait_for()
+    assert ways.all_inner_texts() == ["Leave it deleted"]
+    ways.click()
+    card(visit, "Deal 0").wait_for(state="detached")
+
+
 def test_what_others_save_shows_in_an_open_page(window: Window, own: Own, db: DealDatabase) -> None:
     path = own("Lead", "Lead")
     visit = window(path)

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dealdb.formats.controls import in_json
+from dealdb.formats.controls import in_json, visible
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
 
@@ -118,8 +118,7 @@ def to_cell(value: Any, form: Form = AS_IS) -> str:
             return f"{value:,}"
         case float() | Decimal() if math.isfinite(value):
             return _number_cell(value, form)
-    text = to_text(value)
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return visible(to_text(value)).replace("\t", r"\t").replace("\n", r"\n")
 
 
 def _number_cell(value: float | Decimal, form: Form) -> str:

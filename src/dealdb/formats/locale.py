@@ -21,6 +21,7 @@ Number = int | float | Decimal
 _DAY, _MONTH = "yMd", "yM"
 # up to here a number is short enough by itself
 _SHORT = 10_000
+_MARKS = dict.fromkeys(map(ord, "\u061c\u200e\u200f"))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Locale:
         if self.tag:
             from babel.numbers import format_compact_decimal
 
-            text = format_compact_decimal(exact, locale=self._babel, fraction_digits=1)
+            text = _plainly(format_compact_decimal(exact, locale=self._babel, fraction_digits=1))
             if text[-1].isdigit():
                 # there is no short word for thousands in this language, and the digits would stand ungrouped
                 return self.number(exact, 0)
@@ -103,7 +104,7 @@ class Locale:
             return value.isoformat()
         from babel.dates import format_skeleton
 
-        return format_skeleton(_DAY, value, locale=self._babel)
+        return _plainly(format_skeleton(_DAY, value, locale=self._babel))
 
     def moment(self, value: datetime) -> str:
         """
@@ -127,7 +128,12 @@ class Locale:
             return f"{value:%Y-%m}"
         from babel.dates import format_skeleton
 
-        return format_skeleton(_MONTH, value, locale=self._babel)
+        return _plainly(format_skeleton(_MONTH, value, locale=self._babel))
+
+
+def _plainly(text: str) -> str:
+    """Without marks of direction: what is around it is English, and they would move its parts."""
+    return text.translate(_MARKS)
 
 
 # a page is made again after each commit, and nearly all its numbers are those that it had

@@ -73,7 +73,8 @@ def quality_notes(inquiry: Inquiry, summary: Evidence) -> list[QualityNote]:
     without = NONE if any(_currencies(inquiry)) else None
     checks = _checks(inquiry, summary, has_currencies=without is not None)
     found = [
-        _note(inquiry.deals(check.where), check, without)
+        # without stages that are won or lost, all deals are open
+        _note(inquiry.deals(check.where.removeprefix("TRUE AND ")), check, without)
         for check in checks
         if known.issuperset(check.needs)
     ]

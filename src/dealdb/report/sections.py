@@ -15,6 +15,7 @@ from dealdb.report.outlook import Quarter
 from dealdb.report.parts import ReportSection, section_of, table_of
 from dealdb.report.ranked import MOST_DEALS, Ranked, beside, overdue_table, values_of
 from dealdb.report.span import ReportSpan
+from dealdb.view import EMPTY
 
 # losses of a week are too few to tell reasons from chance
 _LOSS_DAYS = 90
@@ -37,8 +38,8 @@ def pipeline(inquiry: Inquiry, summary: Evidence) -> ReportSection:
             rows=rows,
             labels={"n": "open deals"},
         ),
-        # the table has a column of it
-        unsaid=("open deals without an amount",),
+        # the table has a column of it; that there are no deals yet is said at the top
+        unsaid=("open deals without an amount", *(() if inquiry.as_of else (EMPTY,))),
     )
 
 

@@ -263,6 +263,9 @@ def test_a_report_of_little(db: DealDatabase, rows: list[dict[str, Any]]) -> Non
     assert "<h2>What would mislead?</h2>" in report.html()
     assert report.contents.brief[0].endswith(".")
     assert "0 deals were" not in " ".join(report.contents.brief)
+    # today is before no commit that anybody could look at instead
+    assert "before the first commit" not in report.markdown()
+    assert "TRUE AND" not in report.markdown()
 
 
 def test_where_no_open_deal_has_an_amount_their_number_is_what_counts(db: DealDatabase) -> None:

@@ -36,6 +36,13 @@ def test_each_reader_has_their_own_form(
     assert reader.short(AMOUNT) == short
 
 
+def test_what_is_read_from_the_left_has_no_marks_of_direction() -> None:
+    """The sentences around are English: a mark within a date would move its parts."""
+    reader = Locale("ar")
+    assert (reader.day(DAY), reader.month(DAY)) == ("31/1/2026", "1/2026")
+    assert "\u200f" not in Locale("he").short(AMOUNT)
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
 def test_no_digit_is_lost(value: Decimal) -> None:
     for tag in ("en-US", "de-DE", "fr-FR"):

@@ -16,6 +16,8 @@ _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
 _TOTALS = ("start", "end", "then", "now")
 _FIRST = ("start", "then")
 TAKES = ("won", "lost", "pushed_out", "down", "deleted", "transferred_out", "removed")
+# values with the signs with which they add up
+SIGNED = pl.when(pl.col("bucket").is_in(TAKES)).then(-pl.col("value")).otherwise("value")
 # what people call the rows; in tables, too
 BUCKETS = {
     "start": "open at the start",
@@ -51,11 +53,10 @@ def hindsight(table: FigureTable) -> Chart:
 
 def _steps(table: FigureTable, title: str, axis: str, words: Mapping[str, str]) -> Chart:
     is_total = pl.col("bucket").is_in(_TOTALS)
-    signed = pl.when(pl.col("bucket").is_in(TAKES)).then(-pl.col("value")).otherwise("value")
     marks = table.marks(
         Groups.PANEL,
         label=with_words("bucket", words),
-        value=signed,
+        value=SIGNED,
         is_total=is_total,
         bucket=pl.col("bucket"),
     )

@@ -98,7 +98,9 @@ SECTIONS: tuple[FigureSection, ...] = (
         question="What changed?",
         entries=(
             FigureEntry(
-                metric="waterfall", title="From Monday to now", choices={"net": ("yes", "no")}
+                metric="waterfall",
+                title="The open pipeline, then and now",
+                choices={"net": ("yes", "no")},
             ),
             FigureEntry(
                 metric="slippage", title="Deals that slipped out of the quarter", more=("settle",)

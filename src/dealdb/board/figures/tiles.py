@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dealdb.analytics.basis import MIXED
 from dealdb.analytics.options import NONE
+from dealdb.answers.asked import in_currency
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.linked import deals_address
 from dealdb.board.html import counted
@@ -232,7 +233,7 @@ def _open_tiles(asked: PageRequest, shared: Mapping[str, str], span: _Span) -> I
     told = _Told(asked, summary, summary.result(asked.db), start)
     money = partial(short_money, locale)
     count = _Shape(
-        lambda each, currency: in_currency(locale.number(each), currency), is_money=False
+        lambda each, currency: locale.number(each) + in_currency(currency), is_money=False
     )
     # what has no amount is not worth 0
     open_counts = {"open": _deals(locale), "blank": _lacking(locale, "an amount")}
@@ -253,7 +254,7 @@ def _closed_tiles(
     told = _Told(asked, rates, rates.result(asked.db), _by_currency(was.result(asked.db)))
     money = partial(short_money, locale)
     share = _Shape(
-        lambda each, currency: in_currency(locale.share(each), currency),
+        lambda each, currency: locale.share(each) + in_currency(currency),
         1,
         than,
         is_ratio=True,
@@ -316,20 +317,6 @@ def short_money(locale: Locale, value: Decimal, currency: str | None) -> str:
 def with_currency(text: str, currency: str | None) -> str:
     """A text with a currency behind it, if there is one."""
     return f"{text} {currency}" if currency else text
-
-
-def in_currency(text: str, currency: str | None) -> str:
-    """
-    A number of the deals in a currency, which is no money.
-
-    Examples
-    --------
-    >>> in_currency("26", "EUR"), in_currency("26", "(none)"), in_currency("26", None)
-    ('26 in EUR', '26 without a currency', '26')
-    """
-    if currency is None:
-        return text
-    return f"{text} without a currency" if currency == NONE else f"{text} in {currency}"
 
 
 def _deals(locale: Locale) -> Callable[[int], str]:

@@ -84,6 +84,7 @@
       cell(row, "td", field.yours === null ? "not changed" : field.yours || "none");
     }
     dialog.querySelector("table").hidden = !body.rows.length;
+    dialog.querySelector("[value=theirs]").textContent = data.rev ? "Take theirs" : "Leave it deleted";
     dialog.querySelector("[value=mine]").hidden = !data.rev;
     return await ask(dialog) === "mine";
   }

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.analytics.drawing.movement import TAKES
+from dealdb.analytics.drawing.movement import SIGNED
 from dealdb.answers.people import words_of
 from dealdb.formats.locale import PLAIN
 from dealdb.formats.workbook import texts_in
@@ -120,7 +120,7 @@ def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     rows = frame[list(table.rows)]
     columns: list[pl.Series] = []
     for key in table.keys:
-        column = _steps(rows) if is_step(table, key) else rows[key]
+        column = rows.select(SIGNED)["value"] if is_step(table, key) else rows[key]
         columns.append(_in_words(table.evidence.name, _in_zone(column, zone)))
         if key == "id":
             columns += [
@@ -131,12 +131,6 @@ def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     for name, _ in headings(table):
         names.append(name if name not in names else f"{name} {len(names)}")
     return pl.DataFrame([each.alias(name) for each, name in zip(columns, names, strict=True)])
-
-
-def _steps(rows: pl.DataFrame) -> pl.Series:
-    """The values of a waterfall with their signs, so that they add up."""
-    takes = pl.col("bucket").is_in(TAKES)
-    return rows.select(pl.when(takes).then(-pl.col("value")).otherwise("value"))["value"]
 
 
 def _in_words(metric: str, column: pl.Series) -> pl.Series:
