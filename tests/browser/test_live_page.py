@@ -117,8 +117,7 @@ def test_another_history_with_the_same_numbers_shows_at_once(
         def save(name: str, n: int) -> None:
             with DealDatabase.from_url(own_server.url) as other:
                 for each in range(n):
-                    deal = {"name": f"{name} {each}", "stage": "Lead"}
-                    other.save_deal({"id": f"{name}{each}", **deal})
+                    other.save_deal({"id": str(each), "name": f"{name} {each}", "stage": "Lead"})
 
         def first_late(route: Route) -> None:
             asked.append(route.request.url)

@@ -15,8 +15,8 @@ from dealdb.analytics.flags import classified, days_between, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.analytics.options import Window
 from dealdb.board.html import environment
-from dealdb.board.page_request import deal_address
 from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_address
 
 if TYPE_CHECKING:
     from markupsafe import Markup
