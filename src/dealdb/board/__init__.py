@@ -7,8 +7,8 @@ was asked to what the page shows, made of ``parts``, ``kanban`` and ``figures``;
 send, and ``live`` tells them what others save; ``guard`` lets nobody else in.
 
 The order of the parts; nothing imports from a part behind it:
-kept → page_request → html, guard, visits → parts → kanban, figures → live → pages → login, changes, responses → app →
-serving.
+kept, sessions → page_request → html, guard, visits → parts → kanban, figures → live → pages → login, changes,
+responses → app → serving.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from dealdb.board.changes import CHANGES, BoardChange, read_body
 from dealdb.board.guard import (
     LOGIN,
     Guard,
-    Sessions,
     TooLargeError,
     cookie_name,
 )
@@ -28,6 +27,7 @@ from dealdb.board.pages.all import PAGES
 from dealdb.board.pages.deal import near_ids
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.parameters import PREFIX, bound, parameters_of
+from dealdb.board.parts.paths import deal_link
 from dealdb.board.responses import (
     as_csv,
     as_json,
@@ -36,6 +36,7 @@ from dealdb.board.responses import (
     no_page,
     too_large,
 )
+from dealdb.board.sessions import Sessions
 from dealdb.board.visits import VISITS, YEAR_S, visits_after
 from dealdb.errors import (
     AccessDenied,
@@ -372,7 +373,7 @@ class Team:
         near = near_ids(self._db, error.deal) if isinstance(error, DealNotFound) else []
         shown = self._frame(asked, "Error") | {
             "error": error,
-            "near": [(each, asked.deal_link(each)) for each in near],
+            "near": [(each, deal_link(asked, each)) for each in near],
             "status": status,
             "filter_error": _fault_in_filter(asked, error),
         }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
-from dealdb.board.guard import Receive, Scope, Send, Sessions, forward, session_cookie
+from dealdb.board.guard import Receive, Scope, Send, forward, session_cookie
 from dealdb.board.html import rendered_alone
+from dealdb.board.sessions import Sessions
 from dealdb.formats.controls import visible
 
 if TYPE_CHECKING:

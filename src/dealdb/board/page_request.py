@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from dealdb.board.kept import Kept
-from dealdb.board.parts.paths import deal_path
 from dealdb.formats.locale import PLAIN, Locale
 
 if TYPE_CHECKING:
@@ -109,23 +108,6 @@ class PageRequest:
         kept: dict[str, object] = {name: self.option(name) for name in KEPT}
         return self._address(path, (kept | options).items())
 
-    def deal_link(self, deal: str) -> str:
-        """
-        Address of the page of a deal.
-
-        Examples
-        --------
-        >>> from typing import cast
-        >>> asked = PageRequest(
-        ...     db=cast("DealDatabase", None),
-        ...     names={},
-        ...     options=[("where", "n > 1"), ("embed", "1")],
-        ... )
-        >>> asked.deal_link("42")
-        '/deals/42?embed=1'
-        """
-        return deal_address(deal, self.base, self.option("embed"))
-
     def here(self, **changes: object) -> str:
         """Address of this page with other values of some options."""
         found: list[tuple[str, object]] = []
@@ -169,11 +151,6 @@ class PageRequest:
     def _address(self, path: str, options: Iterable[tuple[str, object]]) -> str:
         given = tuple((name, str(value)) for name, value in options if value is not None)
         return self.base + _with_options(path, given)
-
-
-def deal_address(deal: str, base: str, embed: str | None) -> str:
-    """Address of the page of a deal, below where the board is mounted; in a frame, of one that may stand there."""
-    return base + _with_options(deal_path(deal), (("embed", embed),) if embed else ())
 
 
 def whole_number(text: str | None) -> int | None:

@@ -12,7 +12,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.app import app
-from dealdb.board.guard import TOKEN, Sessions
+from dealdb.board.guard import TOKEN
+from dealdb.board.sessions import Sessions
 from dealdb.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from boards import Browser, carried
 from changed_deals import change_deals
 from dealdb import DealDatabase
 from dealdb.board.app import app
-from dealdb.board.guard import Sessions
+from dealdb.board.sessions import Sessions
 from servers import Server
 
 

@@ -18,7 +18,8 @@ import pytest
 from boards import Browser, carried
 from dealdb import DealDatabase
 from dealdb.board.app import app
-from dealdb.board.guard import MOST_BODY, Sessions
+from dealdb.board.guard import MOST_BODY
+from dealdb.board.sessions import Sessions
 
 OWN = {"x_dealdb": "1", "sec_fetch_site": "same-origin", "content_type": "application/json"}
 HEADERS = {

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from boards import Browser, carried
 from dealdb import DealDatabase
 from dealdb.board.app import app
-from dealdb.board.guard import Sessions
+from dealdb.board.sessions import Sessions
 from servers import Server
 
 TOKEN = "a token of some length"

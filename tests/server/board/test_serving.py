@@ -6,7 +6,8 @@ import gzip
 import http.client
 
 from boards import Browser
-from dealdb.board.guard import Sessions, cookie_name
+from dealdb.board.guard import cookie_name
+from dealdb.board.sessions import Sessions
 
 
 def test_an_address_works_once_and_leaves_a_cookie(board: Browser, sessions: Sessions) -> None:

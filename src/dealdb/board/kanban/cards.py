@@ -14,8 +14,8 @@ from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.flags import days_between, few_with_open, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.board.html import environment
-from dealdb.board.page_request import deal_address
 from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_address
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -17,6 +17,7 @@ from dealdb.board.figures.panel import FigurePanel, figure_panel
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_link
 from dealdb.errors import QueryError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _deal(asked: PageRequest, moves: Moves, row: dict[str, Any]) -> MovedDeal:
     elif moves.kind.name in ("new", "deleted"):
         change = row["stage"] or ""
     return MovedDeal(
-        link=asked.deal_link(row["id"]),
+        link=deal_link(asked, row["id"]),
         name=in_table(names[0] if names else row["id"], locale),
         owner=in_table(row["owner"], locale),
         amount="" if amount is None else locale.money(amount, currency),

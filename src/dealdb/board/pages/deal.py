@@ -13,7 +13,7 @@ from dealdb.board.parts.cells import shown
 from dealdb.board.parts.entries import history_entries
 from dealdb.board.parts.form import form_fields
 from dealdb.board.parts.offers import offers
-from dealdb.board.parts.paths import BY_ID, data_path, deal_path
+from dealdb.board.parts.paths import BY_ID, data_path, deal_link, deal_path
 from dealdb.errors import DealNotFound
 from dealdb.model.moments import read_moment
 
@@ -58,7 +58,7 @@ def show(asked: PageRequest) -> Shown:
             },
             "is_there": found is not None,
             "rev": getattr(found, "rev", None),
-            "address": asked.deal_link(deal),
+            "address": deal_link(asked, deal),
             "path": deal_path(deal),
             "past": past,
             "is_day": past is not None and not isinstance(read_moment(past, "as_of"), datetime),

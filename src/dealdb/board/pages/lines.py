@@ -12,6 +12,7 @@ from dealdb.board.figures.linked import LINE
 from dealdb.board.figures.named import NamedDeals
 from dealdb.board.pages.page import Shown
 from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_link
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -71,6 +72,6 @@ def _cells(asked: PageRequest, metric: str, row: dict[str, Any]) -> list[tuple[s
     for name, value in row.items():
         word = words_of(metric, name, value) if isinstance(value, str) else value
         text = in_table(word, asked.locale)
-        address = asked.deal_link(row["id"]) if name in ("id", "name") else None
+        address = deal_link(asked, row["id"]) if name in ("id", "name") else None
         found.append((text, address if text else None))
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_link
 from dealdb.formats.cells import to_text
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _deal(asked: PageRequest, change: DealChange, names: Mapping[str, str]) -> F
     return FedDeal(
         id=in_table(change.id, asked.locale),
         name=in_table(change.values.get("name") or names.get(change.id), asked.locale),
-        link=asked.deal_link(change.id),
+        link=deal_link(asked, change.id),
         outcome=change.outcome,
         fields=[
             (name, "none" if value is None else in_table(value, asked.locale))

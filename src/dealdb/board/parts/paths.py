@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from dealdb.board.page_request import PageRequest
 
 # ids that stand in the path; others are an option, behind this word
 BY_ID = "by-id"
@@ -35,3 +39,22 @@ def data_path(deal: str) -> str:
     """
     path, mark, query = deal_path(deal).partition("?")
     return f"{path}.json{mark}{query}"
+
+
+def deal_address(deal: str, base: str, embed: str | None) -> str:
+    """
+    Address of the page of a deal; of one that may stand in a frame where ``embed`` says so.
+
+    Examples
+    --------
+    >>> deal_address("42", "/b", None), deal_address("2026/7", "", "1")
+    ('/b/deals/42', '/deals/by-id?id=2026%2F7&embed=1')
+    """
+    path = deal_path(deal)
+    mark = "&" if "?" in path else "?"
+    return base + path + (f"{mark}{urlencode({'embed': embed})}" if embed else "")
+
+
+def deal_link(asked: PageRequest, deal: str) -> str:
+    """The same, from the page that was asked for."""
+    return deal_address(deal, asked.base, asked.option("embed"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.parts.cells import in_table, style_of
+from dealdb.board.parts.paths import deal_link
 from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def table_rows(
     linked = next((each.name for each in columns if each.name in ("name", "id")), columns[0].name)
     found = []
     for row in rows:
-        address = asked.deal_link(row["id"])
+        address = deal_link(asked, row["id"])
         cells = []
         for column in columns:
             text = in_table(row[column.name], asked.locale)
