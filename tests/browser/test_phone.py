@@ -112,8 +112,8 @@ def _shades(picture: bytes, box: list[float]) -> tuple[int, int]:
     image = Image.open(io.BytesIO(picture)).convert("L")
     x, y, width, height = box
     rows = range(int(max(y, 0)) + 60, min(int(y + height), image.height) - 2)
-    left, right = (
-        Counter(image.getpixel((at, row)) for row in rows).most_common(1)[0][0]
+    lightness: list[int] = [
+        Counter(image.getpixel((at, row)) for row in rows).most_common(1)[0][0]  # type: ignore[misc]  # one number each
         for at in (int(x) + 1, int(x + width) - 2)
-    )
-    return left, right
+    ]
+    return lightness[0], lightness[1]

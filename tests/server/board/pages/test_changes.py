@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
@@ -152,10 +153,12 @@ def test_a_filter_looks_at_one_state_of_the_present(
         db.update_deal("x", amount=2)
         find = QueryEngine.find
 
+        amounts = count(3)
+
         def find_and_save(engine: QueryEngine, *given: Any, **options: Any) -> Any:
             found = find(engine, *given, **options)
             # somebody saves between one look and the next
-            db.update_deal("x", amount=db.get_deal("x")["amount"] + 1)  # type: ignore[index]
+            db.update_deal("x", amount=next(amounts))
             return found
 
         board = open_board(db)
