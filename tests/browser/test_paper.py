@@ -69,10 +69,9 @@ def test_each_figure_fits_its_paper_and_takes_few_sheets(window: Window) -> None
     visit.page.set_default_timeout(60_000)
     for metric in ENTRIES:
         page = visit.open(f"/figures/{metric.replace('_', '-')}").page
-        n_sheets[metric] = len(sheets(page))
         page.emulate_media(media="print")
+        n_sheets[metric] = len(sheets(page))
         wide[metric] = page.evaluate("document.documentElement.scrollWidth")
-        page.emulate_media(media="screen")
     # what is wider is made smaller as a whole, its text too
     assert {metric: n for metric, n in wide.items() if n > SHEET["viewport"]["width"]} == {}
     # 216 rows of cohorts are the most
