@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from browser.conftest import Window
 from browser.places import ERRORS, paths
+from dealdb.board.figures.catalogue import ENTRIES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -60,6 +62,31 @@ def test_no_head_is_broken_in_a_word_and_none_is_cut(window: Window, path: str) 
     assert page.evaluate(_BROKEN) == []
     wide: Any = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= SHEET["viewport"]["width"]
+
+
+def test_each_figure_fits_its_paper_and_takes_few_sheets(window: Window) -> None:
+    visit, wide, n_sheets = window(**SHEET), {}, {}
+    visit.page.set_default_timeout(60_000)
+    for metric in ENTRIES:
+        page = visit.open(f"/figures/{metric.replace('_', '-')}").page
+        page.emulate_media(media="print")
+        n_sheets[metric] = len(sheets(page))
+        wide[metric] = page.evaluate("document.documentElement.scrollWidth")
+    # what is wider is made smaller as a whole, its text too
+    assert {metric: n for metric, n in wide.items() if n > SHEET["viewport"]["width"]} == {}
+    # 216 rows of cohorts are the most
+    assert {metric: n for metric, n in n_sheets.items() if n > 5} == {}
+
+
+def test_rows_without_any_figure_are_not_printed_and_counted(window: Window) -> None:
+    page = window("/figures/time-to-close", **SHEET).page
+    rows = page.locator(".figures-table tbody tr").count()
+    assert rows > 100
+    lines = [line for each in sheets(page) for line in each]
+    assert not [line for line in lines if line.count("\N{EN DASH}") > 2]
+    # paper joins some letters
+    text = unicodedata.normalize("NFKC", " ".join(lines))
+    assert f"{rows} rows without a figure are not printed." in text
 
 
 def test_no_sheet_is_empty_and_no_head_ends_one(window: Window) -> None:

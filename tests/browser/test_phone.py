@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
+from typing import Literal
+
+import pytest
+
 from browser.conftest import Window
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -63,3 +69,51 @@ def test_charts_that_the_server_has_drawn_can_be_read(window: Window) -> None:
         # its smallest letters have 11 pixels
         assert min(scales) > 0.8, path
         assert visit.sideways() == 0
+
+
+# of 256: what an eye sees without looking for it, also among dark colours
+LEAST_SHADE = 15
+_EDGES = """each => {
+  const box = each.getBoundingClientRect();
+  return [box.left + each.clientLeft, box.top + each.clientTop, each.clientWidth, each.clientHeight];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_wider_than_a_phone_is_shaded_where_it_goes_on(
+    window: Window, scheme: Literal["light", "dark"]
+) -> None:
+    visit = window(color_scheme=scheme, **PHONE)
+    for path, what in (
+        ("/figures/leaderboard", ".figures-table .wide"),
+        ("/changes?since=this-quarter", "#waterfall figure"),
+    ):
+        page = visit.open(path).page
+        wide = page.locator(what).first
+        wide.scroll_into_view_if_needed()
+        assert wide.evaluate("each => each.scrollWidth > each.clientWidth + 50"), path
+        found = []
+        for to in ("0", "each.scrollWidth"):
+            wide.evaluate(f"each => {{ each.scrollLeft = {to}; }}")
+            found.append(_shades(page.screenshot(), wide.evaluate(_EDGES)))
+        (left, right), (left_after, right_after) = found
+        # nothing is left of it at first, nothing right of it at last
+        assert left == right_after, path
+        assert min(left - right, right_after - left_after) > LEAST_SHADE, path
+        page.emulate_media(media="print")
+        assert "gradient" not in wide.evaluate("each => getComputedStyle(each).backgroundImage")
+        page.emulate_media(media="screen")
+
+
+def _shades(picture: bytes, box: list[float]) -> tuple[int, int]:
+    """How light most of the left edge is, and most of the right one: from 0 to 255."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("L")
+    x, y, width, height = box
+    rows = range(int(max(y, 0)) + 60, min(int(y + height), image.height) - 2)
+    lightness: list[int] = [
+        Counter(image.getpixel((at, row)) for row in rows).most_common(1)[0][0]  # type: ignore[misc]  # one number each
+        for at in (int(x) + 1, int(x + width) - 2)
+    ]
+    return lightness[0], lightness[1]

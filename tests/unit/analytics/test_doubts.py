@@ -89,7 +89,10 @@ def test_amounts_without_a_currency_among_others() -> None:
     assert "deals with an amount but no currency, in rows of their own: 2" in said
     assert not [each for each in run(m.summary, {"currency": [None] * 4}) if "currency" in each]
     # an amount of 0 is one, and no amount is none
-    amounts = {"amount": [5, 0, 5, None], "currency": ["EUR", None, "USD", None]}
+    amounts: dict[str, list[Any]] = {
+        "amount": [5, 0, 5, None],
+        "currency": ["EUR", None, "USD", None],
+    }
     assert "deals with an amount but no currency, in rows of their own: 1" in run(
         m.summary, amounts
     )

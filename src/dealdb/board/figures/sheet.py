@@ -15,7 +15,7 @@ from dealdb.analytics.basis import MIXED
 from dealdb.analytics.drawing.figures import group_columns
 from dealdb.answers.labels import labels_of
 from dealdb.answers.people import form_of, shown_keys, words_of
-from dealdb.board.figures.linked import is_linked
+from dealdb.board.figures.linked import is_linked, key_columns
 from dealdb.board.parts.cells import in_table
 from dealdb.formats.cells import is_number
 
@@ -49,11 +49,14 @@ class FigureSheet:
         The cells.
     left_out
         Rows that are not shown.
+    untold
+        Of each row, whether it has none of the figures but counts; such a row is not printed.
     """
 
     heads: Sequence[tuple[str, str]]
     rows: Sequence[Sequence[SheetCell]]
     left_out: int
+    untold: Sequence[bool] = ()
 
 
 def figure_sheet(
@@ -77,6 +80,7 @@ def figure_sheet(
     styles = {key: _style(schema[key]) for key in keys}
     heads = [(_head(labels[key], schema[key], currency), styles[key]) for key in keys]
     linked = {key for key in keys if is_linked(result, key)}
+    told, untold = _told(result, keys), []
     rows = []
     for row in result.frame.head(MOST_ROWS).iter_rows(named=True):
         cells = []
@@ -94,7 +98,20 @@ def figure_sheet(
                 )
             )
         rows.append(cells)
-    return FigureSheet(heads=heads, rows=rows, left_out=max(0, len(result) - MOST_ROWS))
+        untold.append(bool(told) and all(row[key] is None for key in told))
+    left_out = max(0, len(result) - MOST_ROWS)
+    return FigureSheet(heads=heads, rows=rows, left_out=left_out, untold=untold)
+
+
+def _told(result: MetricResult, keys: Sequence[str]) -> Sequence[str]:
+    """The figures of a row that are no counts, and no names of it."""
+    named, schema = key_columns(result), result.frame.schema
+    own = named if result.links is None else result.links.columns
+    return [
+        key
+        for key in keys
+        if key not in own and (schema[key].is_float() or schema[key].is_decimal())
+    ]
 
 
 def figure_text(value: Any, metric: str, key: str, locale: Locale) -> str:
