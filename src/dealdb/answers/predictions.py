@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from dealdb.answers.asked import (
     AskedMetric,
@@ -23,6 +21,9 @@ from dealdb.answers.asked import (
     total,
     whole,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _ENDS = {
     "left": "left the stage",
@@ -110,7 +111,7 @@ def _median(stage: str, event: str, group: Sequence[Any], curve: pl.DataFrame) -
     who = f"{', '.join(map(str, group))}: " if group else ""
     done = _ENDS[event].replace("the stage", stage)
     at = "" if event == "left" else f" of {stage}"
-    half = curve.filter(pl.col("s") <= 0.5).head(1)["days"].to_list()
+    half = curve.filter(curve["s"] <= 0.5).head(1)["days"].to_list()
     last = curve.row(-1, named=True)
     ends = [name for name in ("events", "censored", "competing") if name in curve.columns]
     n = sum(int(curve[name].sum()) for name in ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,12 +26,10 @@ def test_any_marks_fit_the_terminal_and_do_not_steer_it(
     tag = data.draw(st.sampled_from(["", "de-DE"]))
     for line in lines_of(data.draw(charts(form)), width, Locale(tag)):
         assert width_of(line) <= width
-        # no-break blanks are of numbers, which some languages group by them
-        assert (
-            line.replace("\N{NO-BREAK SPACE}", " ")
-            .replace("\N{NARROW NO-BREAK SPACE}", " ")
-            .isprintable()
-        )
+        # control characters, halves of one, and ends of a line
+        assert not {"Cc", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, line))
+        turned = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+        assert not turned & set(map(unicodedata.bidirectional, line))
 
 
 def test_bars_are_proportional_to_the_eighth_of_a_column() -> None:
