@@ -92,7 +92,7 @@ test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6
 	$(PYTEST) tests/server --server=redis7 $(ARGS)
 	$(PYTEST) tests/server --server=redis62 $(ARGS)
 
-test-machine: $(STAMP) ## The store against its model, 5,000 examples (10 to 20 minutes); e.g. ARGS=--server=redis7
+test-machine: $(STAMP) ## The store against its model, 5,000 examples (two hours or so); e.g. ARGS=--server=redis7
 	$(BIN)/pytest tests/server/store/test_store_machine.py -m slow $(ARGS)
 
 cov: $(STAMP) ## Run the tests with branch coverage, and write htmlcov/; forked and killed processes don't count
