@@ -399,6 +399,7 @@ MUTANTS = [
         "commit/commit.lua",
         "'rows', digits(rows + inserted)\n",
         "'rows', digits(rows + inserted - (kind == 'delete' and updated or 0))\n",
+        "tests/server/store/commit/test_deal_writer.py",
     ),
     Mutant(
         "rows of other collections are believed",
@@ -494,12 +495,14 @@ MUTANTS = [
         "commit/commit.lua",
         "if outcome == kind_of(before) then outcome = nil end",
         "outcome = nil",
+        CLOSING,
     ),
     Mutant(
         "a move between won stages is a win",
         "commit/commit.lua",
         "      if outcome == kind_of(before) then outcome = nil end\n",
         "",
+        CLOSING,
     ),
     Mutant(
         "a closing date that is given does not count",
@@ -526,12 +529,14 @@ MUTANTS = [
         "commit/commit.lua",
         "if not parsed or parsed.closes ~= false then",
         "if true then",
+        CLOSING,
     ),
     Mutant(
         "the log does not have a closing date",
         "commit/commit.lua",
         "if outcome or (of_deals and change and",
         "if (of_deals and change and",
+        CLOSING,
     ),
     Mutant(
         "what a closing date is added to has the order of the payload",

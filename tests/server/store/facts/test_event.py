@@ -146,6 +146,7 @@ def test_a_save_may_say_since_when(db: DealDatabase) -> None:
     # of two commits of one millisecond the later value counts alone in what was recorded
     time.sleep(0.002)
     db.save_deal({"id": 1, "stage": "Won"}, at=datetime(2026, 2, 10, 12, tzinfo=UTC))
+    assert [stage(db, day) for day in ("2026-02-09", "2026-02-10")] == ["Lead", "Won"]
     time.sleep(0.002)
     # what is so by now has been so for longer
     assert db.update_deal(1, stage="Won", at="2026-02-03T12:00Z").outcome == "updated"
