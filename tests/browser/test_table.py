@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from browser.conftest import N_DEALS, Window
 from browser.places import serious_faults
 from dealdb import DealDatabase
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_a_filter_becomes_an_address_that_shows_the_same_again(
@@ -104,6 +108,27 @@ def test_a_deal_is_changed_by_keys_and_its_history_says_so(
     assert (deal["name"], str(deal["amount"])) == ("Ångström & <Söhne>", "1234.50")
     assert "Ångström & <Söhne>" in page.inner_text(".history li")
     assert page.inner_text("h1") == "Ångström & <Söhne>"
+
+
+def test_what_is_written_before_the_script_is_there_is_saved_too(
+    window: Window, db: DealDatabase
+) -> None:
+    db.save_deal({"id": "early", "name": "Early", "stage": "Lead", "amount": 5, "source": "fair"})
+    visit = window()
+    late: list[Route] = []
+    # not the method itself: Playwright marks what it is given
+    visit.page.route("**/form.*.js", lambda route: late.append(route), times=1)
+    visit.page.goto(f"{visit.address}/deals/early", wait_until="commit")
+    visit.page.fill("[name=name]", "Earlier")
+    visit.page.select_option("[name=stage]", "Proposal")
+    visit.page.fill("[name=source]", "")
+    late[0].continue_()
+    with visit.page.expect_navigation():
+        visit.page.click("#save")
+    deal = db.get_deal("early")
+    assert deal is not None
+    assert (deal["name"], deal["stage"], deal.get("source")) == ("Earlier", "Proposal", None)
+    assert deal["amount"] == 5
 
 
 @pytest.mark.parametrize(("answer", "kept"), [("Save mine", 6), ("Take theirs", 7)])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NONE = "\N{EN DASH}"
 MOST_ROWS = 200
+# of a table that fits on paper
+_MOST_COLUMNS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,18 @@ class FigureSheet:
     left_out
         Rows that are not shown.
     untold
-        Of each row, whether it has none of the figures but counts; such a row is not printed.
+        Of each row, whether it has none of the figures but counts; such a row is not printed, but as a column it is.
     """
 
     heads: Sequence[tuple[str, str]]
     rows: Sequence[Sequence[SheetCell]]
     left_out: int
     untold: Sequence[bool] = ()
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether each row is shown as a column, because there are so many figures of each."""
+        return len(self.heads) > _MOST_COLUMNS
 
 
 def figure_sheet(
@@ -80,8 +87,8 @@ def figure_sheet(
     styles = {key: _style(schema[key]) for key in keys}
     heads = [(_head(labels[key], schema[key], currency), styles[key]) for key in keys]
     linked = {key for key in keys if is_linked(result, key)}
-    told, untold = _told(result, keys), []
-    rows = []
+    told: Sequence[str] = _told(result, keys) if len(keys) <= _MOST_COLUMNS else ()
+    rows, untold = [], []
     for row in result.frame.head(MOST_ROWS).iter_rows(named=True):
         cells = []
         for key in keys:

@@ -6,12 +6,20 @@
   if (!form) return;
   const isNew = !("rev" in form.dataset);
   const inputs = [...form.querySelectorAll("[data-kind] [name]")];
-  const before = new Map(inputs.map((input) => [input, input.value]));
+  const before = valuesOfPage();
   const save = document.getElementById("save");
   const undo = document.getElementById("undo");
   const conflict = document.getElementById("conflict");
   let leaving = false;
 
+  /** The value of each input that the page came with: on a slow link people write before this script runs. */
+  function valuesOfPage() {
+    const written = inputs.map((input) => input.value);
+    form.reset();
+    const found = new Map(inputs.map((input) => [input, input.value]));
+    for (const [i, input] of inputs.entries()) if (input.value !== written[i]) input.value = written[i];
+    return found;
+  }
   /** Path of a change of this deal; its id may be an option of the address. */
   function path(word) {
     const [place, query] = form.dataset.path.split("?");
