@@ -543,6 +543,7 @@ MUTANTS = [
         "commit/commit.lua",
         "{unpack(names, 3, 2 + n_fields)}",
         "cmsgpack.unpack(payload)[2]; fields[n_fields] = 'closed'",
+        CLOSING,
     ),
     Mutant(
         "a reopened deal is cleared without the right to clear",
@@ -577,6 +578,7 @@ MUTANTS = [
         "commit/script.py",
         'f"hand@{change.at}" if change.at else "hand"',
         'f"hand@{change.at}" if change.at else ""',
+        CLOSING,
     ),
     Mutant(
         "a chunk that has changed is not written again",
@@ -721,6 +723,7 @@ MUTANTS = [
         "checkpoint/publish.lua",
         "if not entry or entry[2][2] ~= ARGV[2] then return 0 end\n",
         "",
+        "tests/server/store/checkpoint",
     ),
     Mutant(
         "trim past the older manifest",
@@ -852,6 +855,7 @@ MUTANTS = [
         "archive/digest.py",
         "return blob is not None and digest_of(blob) == digest",
         "return blob is not None",
+        "tests/server/store/archive tests/server/store/checkpoint",
     ),
     Mutant(
         "a checkpoint of another history is used",

@@ -523,6 +523,24 @@ def test_manifest_of_a_newer_format_is_left_alone(link: Link) -> None:
     assert link.call("GET", "deals:checkpoint") == newer
 
 
+def test_a_manifest_of_another_history_is_not_published(link: Link) -> None:
+    """A failover may take commits back, and others get their numbers, while a checkpoint is being written."""
+    store = Store(link)
+    for n in range(3):
+        save(store, n)
+
+    def fail_over(command: tuple[Any, ...]) -> None:
+        if command[0] == "EVAL" and "deals:checkpoint" in command:
+            entries = link.call("XRANGE", "deals:log", "-", "+")
+            entries[-1][1][1] = b"another"
+            link.call("DEL", "deals:log")
+            for number, fields in entries:
+                link.call("XADD", "deals:log", number, *fields)
+
+    assert not checkpoint(store, link=WatchedLink(link, fail_over))  # type: ignore[arg-type]
+    assert link.call("GET", "deals:checkpoint") is None
+
+
 def test_a_manifest_is_not_published_without_its_chunks(link: Link) -> None:
     """Another process took the writer for dead, and removed what it had written."""
     store = Store(link)
