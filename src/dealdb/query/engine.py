@@ -12,6 +12,7 @@ from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named, find_name
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
 from dealdb.query.filters.where import compile_where
+from dealdb.query.index.kept_index import index_for
 from dealdb.query.limits import SQL_LIMITS, SqlLimits
 from dealdb.query.messages import MOMENTS
 from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
@@ -382,7 +383,9 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip, and at 1,000,000 deals 40 to 100 ms for each column; twice that with typos.
+        One round trip, and at 1,000,000 deals 40 to 100 ms for each column; twice that with typos. From the second
+        search of 50,000 deals and more a thread makes an index of all words, 70 bytes a deal; once it is there, some
+        milliseconds.
 
         Source
         ------
@@ -399,7 +402,8 @@ class QueryEngine:
         deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
-        return spelled_out(searched(deals.rows, words, names, limit, kept))
+        index = index_for(deals, names, kept)
+        return spelled_out(searched(deals.rows, words, names, limit, kept, index))
 
     def explain(
         self,

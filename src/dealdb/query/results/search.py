@@ -1,15 +1,16 @@
 """
 Search for words in the texts of deals: whole words first, then beginnings of words, then typos.
 
-The columns are scanned with patterns, which is fast enough that no index has to be kept up with the changes; only the
-candidates that come out are looked at word by word.
+The columns are scanned with patterns; only the candidates that come out are looked at word by word. Where many deals
+are searched again and again, an index takes the place of the scan, and finds the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import NamedTuple
+from functools import cache, partial
+from heapq import nlargest
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -22,16 +23,27 @@ MAX_WORDS = 8
 MAX_LETTERS = 40
 # candidates that are ranked word by word; those that have all words whole come first
 MAX_RANKED = 2_000
-_WHOLE, _PREFIX, _TYPO = 1.0, 0.8, 0.5
+# of none, a typo, the beginning of a word, and a whole one
+QUALITIES = (0.0, 0.5, 0.8, 1.0)
+_NONE, _TYPO, _PREFIX, _WHOLE = QUALITIES
 # how much less a match counts in each further column
 _FURTHER = 0.05
-_IN_ORDER = 0.1
+IN_ORDER = 0.1
 
 
-class _Hit(NamedTuple):
+class Hit(NamedTuple):
+    """How well a deal has the words, and which column shows it best."""
+
     score: float
     column: str
     highlight: str
+
+
+class Scores(Protocol):
+    """What has an index of the texts."""
+
+    def scores(self, words: Sequence[str], *, typos: bool) -> list[tuple[int, float]]:
+        """Rows that have all words, at most those that are ranked, and the score of each."""
 
 
 class _Look(NamedTuple):
@@ -81,9 +93,10 @@ def searched(
     names: Sequence[str],
     limit: int,
     kept: pl.Series | None = None,
+    index: Scores | None = None,
 ) -> pl.DataFrame:
     """
-    Deals that have every word in one of some columns, best first.
+    Deals that have every word in one of some columns, best first; of equals, by their ids.
 
     Parameters
     ----------
@@ -97,6 +110,8 @@ def searched(
         Most deals.
     kept
         Boolean a row, true for the deals to search; None for all.
+    index
+        Of these columns and of the rows that are kept; None to scan the texts.
 
     Returns
     -------
@@ -113,38 +128,82 @@ def searched(
     >>> searched(frame, ["renwal"], ["name"], 20).select("id", "_highlight").rows()
     [('1', 'Acme **renewal**')]
     """
-    rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
-    rows = rows if kept is None else rows.filter(kept)
-    texts = frame.select([column(name) for name in names])
-    found = _ranked(texts, _candidates(texts, rows, words, typos=False), words)
-    if len(found) < limit and any(map(takes_typos, words)):
-        found = _ranked(texts, _candidates(texts, rows, words, typos=True), words)
-    best = found[:limit]
-    chosen = frame[pl.Series([row for row, _ in best], dtype=pl.UInt32)]
-    return chosen.with_columns(
-        pl.Series("_score", [round(hit.score, 4) for _, hit in best], dtype=pl.Float64),
-        pl.Series("_in", [hit.column for _, hit in best], dtype=pl.String),
-        pl.Series("_highlight", [hit.highlight for _, hit in best], dtype=pl.String),
+    texts = pl.DataFrame([frame[name] for name in names])
+    best = _best(frame, _scores_of(texts, words, kept, index, typos=False), limit)
+    typos = len(best) < limit and any(map(takes_typos, words))
+    if typos:
+        best = _best(frame, _scores_of(texts, words, kept, index, typos=True), limit)
+    hits = dict(hits_of(texts, best, words, typos=typos))
+    shown = [hits[row] for row in best]
+    return frame[best].hstack(
+        [
+            pl.Series("_score", [round(hit.score, 4) for hit in shown], dtype=pl.Float64),
+            pl.Series("_in", [hit.column for hit in shown], dtype=pl.String),
+            pl.Series("_highlight", [hit.highlight for hit in shown], dtype=pl.String),
+        ]
     )
+
+
+def _scores_of(
+    texts: pl.DataFrame,
+    words: Sequence[str],
+    kept: pl.Series | None,
+    index: Scores | None,
+    *,
+    typos: bool,
+) -> list[tuple[int, float]]:
+    if index is not None:
+        return index.scores(words, typos=typos)
+    rows = pl.int_range(texts.height, dtype=pl.UInt32, eager=True)
+    rows = _candidates(texts, rows if kept is None else rows.filter(kept), words, typos=typos)
+    return [(row, hit.score) for row, hit in hits_of(texts, rows, words, typos=typos)]
+
+
+def _best(frame: pl.DataFrame, scores: list[tuple[int, float]], limit: int) -> pl.Series:
+    """Rows with the best scores; of equal ones those come first whose ids do, as texts."""
+    least = min(nlargest(limit, (score for _, score in scores)), default=0.0)
+    best = [(row, score) for row, score in scores if score >= least]
+    rows = pl.Series([row for row, _ in best], dtype=pl.UInt32)
+    ids = frame["id"].gather(rows).to_list() if "id" in frame.columns else rows.to_list()
+    order = sorted(range(len(best)), key=lambda i: (-best[i][1], ids[i], best[i][0]))
+    return rows.gather(order[:limit])
 
 
 def _candidates(
     texts: pl.DataFrame, rows: pl.Series, words: Sequence[str], *, typos: bool
 ) -> pl.Series:
     """Rows that may match, at most those that are ranked; ones with all words whole are preferred."""
-    rows = _with_all(texts, rows, [pattern(word, typos=typos) for word in words])
+    rows = rows_with_all(texts, rows, words, typos=typos)
     if len(rows) <= MAX_RANKED:
         return rows
-    whole = _with_all(texts, rows, [pattern(word, whole=True) for word in words])
+    whole = rows_with_all(texts, rows, words, whole=True)
     rest = rows.filter(~rows.is_in(whole.implode()))
     return pl.concat([whole, rest]).head(MAX_RANKED).sort()
 
 
-def _with_all(texts: pl.DataFrame, rows: pl.Series, patterns: Sequence[str]) -> pl.Series:
-    # each pattern is looked for where the ones before it were found
-    for each in patterns:
+def rows_with_all(
+    texts: pl.DataFrame,
+    rows: pl.Series,
+    words: Sequence[str],
+    *,
+    typos: bool = False,
+    whole: bool = False,
+) -> pl.Series:
+    """
+    Those of some rows whose texts may have all words; a few that haven't may be among them.
+
+    Parameters
+    ----------
+    typos, whole
+        As for ``pattern``.
+    """
+    # each word is looked for where the ones before it were found
+    for word in words:
         here = texts if len(rows) == texts.height else texts[rows]
-        found = [_with_one(name, dtype, each) for name, dtype in here.schema.items()]
+        found = [
+            _with_one(name, dtype, pattern(word, typos=typos, whole=whole))
+            for name, dtype in here.schema.items()
+        ]
         rows = rows.filter(here.select(pl.any_horizontal(found)).to_series())
     return rows
 
@@ -154,28 +213,42 @@ def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
     return text_test(item, lambda texts: texts.str.contains(pattern)).fill_null(value=False)
 
 
-def _ranked(texts: pl.DataFrame, rows: pl.Series, words: Sequence[str]) -> list[tuple[int, _Hit]]:
+def hits_of(
+    texts: pl.DataFrame, rows: pl.Series, words: Sequence[str], *, typos: bool
+) -> list[tuple[int, Hit]]:
+    """Those of some rows that have all words, and how well."""
     # the same texts come again and again, and even more so the same tokens
-    quality = cache(_quality)
+    quality = cache(partial(_quality, typos=typos))
     look = cache(lambda text: _look(text, words, quality))
     hits = []
     for row, values in zip(rows, texts[rows].rows(), strict=True):
         hit = _hit(dict(zip(texts.columns, values, strict=True)), words, look)
         if hit is not None:
             hits.append((row, hit))
-    # rows are in the order of first saving, and sorting keeps it among equals
-    return sorted(hits, key=lambda item: -item[1].score)
+    return hits
+
+
+def weight_of(place: int) -> float:
+    """
+    How much a match in a column counts, by the place of the column.
+
+    Examples
+    --------
+    >>> weight_of(0), weight_of(1), weight_of(20)
+    (1.0, 0.95, 0.5)
+    """
+    return max(1 - _FURTHER * place, 0.5)
 
 
 def _hit(
     texts: dict[str, str | None], words: Sequence[str], look: Callable[[str], _Look]
-) -> _Hit | None:
+) -> Hit | None:
     """How well one deal has the words; None when one is missing."""
     best = dict.fromkeys(words, 0.0)
-    shown = _Hit(0.0, "", "")
+    shown = Hit(0.0, "", "")
     for place, (name, text) in enumerate(texts.items()):
         found = look(text or "")
-        weight = max(1 - _FURTHER * place, 0.5)
+        weight = weight_of(place)
         for word, (quality, _) in zip(words, found.tops, strict=True):
             best[word] = max(best[word], quality * weight)
         score = sum(quality for quality, _ in found.tops) * weight
@@ -183,10 +256,10 @@ def _hit(
             places = [i for quality, i in found.tops if quality]
             follows = len(places) == len(words) > 1 and places == sorted(set(places))
             marked = _marked(text or "", found.tokens, found.marked)
-            shown = _Hit(score + _IN_ORDER * follows, name, marked)
+            shown = Hit(score + IN_ORDER * follows, name, marked)
     if not all(best.values()):
         return None
-    in_order = _IN_ORDER * (shown.score > sum(best.values()))
+    in_order = IN_ORDER * (shown.score > sum(best.values()))
     return shown._replace(score=sum(best.values()) / len(words) + in_order)
 
 
@@ -198,12 +271,12 @@ def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float])
     return _Look(tokens, tops, marked)
 
 
-def _quality(token: str, word: str) -> float:
+def _quality(token: str, word: str, *, typos: bool) -> float:
     if token == word:
         return _WHOLE
     if token.startswith(word):
         return _PREFIX
-    return _TYPO if takes_typos(word) and begins_with_typo(token, word) else 0.0
+    return _TYPO if typos and takes_typos(word) and begins_with_typo(token, word) else _NONE
 
 
 def _marked(text: str, tokens: Sequence[Token], places: Sequence[int]) -> str:

@@ -66,6 +66,30 @@ def _spellings() -> dict[str, str]:
     return {plain: "".join(sorted(found)) for plain, found in letters.items()}
 
 
+@cache
+def covered_letters() -> frozenset[str]:
+    """Letters beyond ASCII that a ``pattern`` finds by what they fold to."""
+    letters = frozenset("".join(_spellings().values()) + "ßẞ")
+    return frozenset(letter for letter in letters if not letter.isascii())
+
+
+def variants(word: str, alphabet: str) -> list[str]:
+    """
+    All words one edit away, with a letter of an alphabet for each that is another one, or one too many.
+
+    Examples
+    --------
+    >>> variants("ab", "xy")
+    ['a', 'ax', 'axb', 'ay', 'ayb', 'b', 'ba', 'xab', 'xb', 'yab', 'yb']
+    """
+    found = {
+        letter.join(parts)
+        for parts in _one_edit(word)
+        for letter in (alphabet if len(parts) > 1 else " ")
+    }
+    return sorted(found - {word})
+
+
 def _letter(plain: str) -> str:
     others = {plain, plain.upper(), *_spellings().get(plain, ""), *("ßẞ" if plain == "s" else "")}
     return f"[{''.join(re.escape(c) for c in sorted(others) if len(c) == 1)}]{_MARKS}"

@@ -14,7 +14,7 @@ from itertools import chain
 import polars as pl
 
 from dealdb.errors import StoreDamaged
-from dealdb.model.columns import decode_column, dtype_of, encode_column
+from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.archive.unpacking import CHUNK_ROWS
@@ -30,6 +30,7 @@ from dealdb.store.log.entry import (
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import Waiting, with_values
 from dealdb.store.replica.gather import Gathered
+from dealdb.store.replica.row_log import RowLog
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column
 _MAX_CHUNKS = 32
@@ -60,6 +61,8 @@ class Replica:
         Commits and rows that were applied; a reader may set it back.
     chunks
         Digests by field and number, of full chunks that the last checkpoint of it wrote, and that have not changed.
+    text_changes
+        Rows whose texts were changed, for who keeps something made of them; another log once all may have changed.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Replica:
         self.pipeline = pipeline or Pipeline()
         self.changes = 0
         self.chunks: dict[str, dict[int, str]] = {}
+        self.text_changes = RowLog()
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
         self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})
@@ -294,6 +298,7 @@ class Replica:
         for name in self._waiting.changes.keys() - stay:
             del self._waiting.changes[name]
         self.chunks = {name: known for name, known in self.chunks.items() if name in stay}
+        self.text_changes = RowLog()
         self.columns = {
             f.name: self._column_for(f, self.height)
             for f in schema.fields
@@ -335,6 +340,8 @@ class Replica:
                 self._clear(field, rows)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
+        if is_text(values.dtype) and not self.text_changes.add(rows):
+            self.text_changes = RowLog()
         if known := self.chunks.get(name):
             for number in (rows // CHUNK_ROWS).unique():
                 known.pop(number, None)

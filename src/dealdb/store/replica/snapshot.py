@@ -12,6 +12,7 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
+from dealdb.store.replica.row_log import RowLog
 
 WholeRows: TypeAlias = Callable[[pl.Series], pl.DataFrame | None]
 
@@ -38,6 +39,9 @@ class Snapshot:
     whole_rows
         Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
         all rows.
+
+    text_changes
+        Which rows of the replica were changed, and how many changes of them are in it; None where it is of none.
 
     Attributes
     ----------
@@ -68,6 +72,7 @@ class Snapshot:
         "rows",
         "schema",
         "seq",
+        "text_changes",
     )
 
     def __init__(
@@ -80,8 +85,10 @@ class Snapshot:
         kept: pl.Series | None = None,
         position: Position | None = None,
         whole_rows: WholeRows | None = None,
+        text_changes: tuple[RowLog, int] | None = None,
     ) -> None:
         self.rows = frame
+        self.text_changes = text_changes
         self._whole_rows = whole_rows
         self.kept = kept
         self.schema = schema
@@ -126,7 +133,12 @@ class Snapshot:
         if kept is self.kept:
             return self
         return Snapshot(
-            frame=self.rows, kept=kept, schema=self.schema, pipeline=self.pipeline, seq=self.seq
+            frame=self.rows,
+            kept=kept,
+            schema=self.schema,
+            pipeline=self.pipeline,
+            seq=self.seq,
+            text_changes=self.text_changes,
         )
 
 
@@ -157,4 +169,5 @@ def snapshot_of(
         seq=replica.position.seq,
         position=replica.position,
         whole_rows=whole_rows,
+        text_changes=(replica.text_changes, len(replica.text_changes)),
     )

@@ -1,0 +1,117 @@
+"""``index_for``: the index of a collection's texts, made by a thread once it is searched again and again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from dealdb.query.results.rows import text_columns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dealdb.query.index.indexed_search import IndexedSearch
+    from dealdb.query.index.token_index import TokenIndex
+    from dealdb.store.replica.row_log import RowLog
+    from dealdb.store.replica.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
+# fewer are scanned in a few milliseconds
+LEAST_ROWS = 50_000
+# the search that has the index made: a command that searches once is done before it would be
+_SEARCHES = 2
+# changed and new rows are scanned; with so many of them the index is made anew, with even more all rows are scanned
+_MOST_CHANGED = 10_000
+_A_PART = 32
+_FAR_TOO_MANY = 100_000
+# making it takes no more of the time than one part in so many
+_PAUSE = 10
+
+
+class KeptIndex:
+    """The index of the texts of one replica."""
+
+    def __init__(self) -> None:
+        self._searches = 0
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+        # an index, and the length that the log of changes had
+        self._made: tuple[TokenIndex, int] | None = None
+
+    def search(
+        self,
+        frame: pl.DataFrame,
+        changes: tuple[RowLog, int],
+        names: Sequence[str],
+        kept: pl.Series | None,
+    ) -> IndexedSearch | None:
+        """What searches some columns by the index; None where all rows are to be scanned."""
+        from dealdb.query.index.indexed_search import IndexedSearch
+
+        self._searches += 1
+        log, length = changes
+        if self._made is None:
+            self._make(frame, length)
+            return None
+        index, since = self._made
+        # the texts of an older snapshot differ from those of the index in the same rows
+        changed = log.since(min(since, length), max(since, length))
+        n_changed = len(changed) + abs(frame.height - index.height)
+        if n_changed > max(_MOST_CHANGED, index.height // _A_PART):
+            self._make(frame, length)
+        if n_changed > _FAR_TOO_MANY or frame.height < index.height:
+            return None
+        return IndexedSearch(index, frame.select(names), kept, changed.to_numpy())
+
+    def _make(self, frame: pl.DataFrame, length: int) -> None:
+        if self._searches < _SEARCHES or time.monotonic() < self._not_before:
+            return
+        if self._lock.acquire(blocking=False):
+            # not a daemon, which the end of the interpreter would stop in the middle of another library's work
+            threading.Thread(
+                target=self._work, args=(frame, length), name="dealdb-search-index"
+            ).start()
+
+    def _work(self, frame: pl.DataFrame, length: int) -> None:
+        from dealdb.query.index.token_index import GivenUp, token_index
+
+        began = time.monotonic()
+        try:
+            is_needed = threading.main_thread().is_alive
+            self._made = token_index(frame, text_columns(frame, None), is_needed), length
+        except GivenUp:
+            return
+        finally:
+            took = time.monotonic() - began
+            self._not_before = time.monotonic() + _PAUSE * took
+            self._lock.release()
+        logger.info("index of words made; rows: %d, seconds: %.3f", frame.height, took)
+
+
+# another log stands for texts of which nothing is known
+_KEPT: WeakKeyDictionary[RowLog, KeptIndex] = WeakKeyDictionary()
+
+
+def index_for(
+    deals: Snapshot, names: Sequence[str], kept: pl.Series | None
+) -> IndexedSearch | None:
+    """
+    What searches some columns of a snapshot by an index; None where there is none, or none yet.
+
+    Parameters
+    ----------
+    deals
+        The deals.
+    names
+        Columns of text.
+    kept
+        Boolean a row, true for the deals to search; None for all.
+    """
+    if deals.text_changes is None or deals.rows.height < LEAST_ROWS:
+        return None
+    index = _KEPT.setdefault(deals.text_changes[0], KeptIndex())
+    return index.search(deals.rows, deals.text_changes, names, kept)

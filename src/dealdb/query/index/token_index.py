@@ -1,0 +1,257 @@
+"""``TokenIndex``: for each word of the texts, the rows that have it, and where in them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from dealdb.query.results.words import covered_letters, folded, tokens_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# of a posting: the place of the word in its text, and from there on the number of the column
+PLACE_BITS = 5
+LAST_PLACE = (1 << PLACE_BITS) - 1
+_COLUMNS_OF_A_BYTE = 1 << (8 - PLACE_BITS)
+_TOKEN = r"[\p{L}\p{N}]+"  # noqa: S105  # a word of a text, no secret
+# texts of a column of categories that are looked through for each word
+_MOST_CATEGORIES = 2_000
+_SYMBOLS = (range(0x80, 0x250), range(0x2000, 0x2070), range(0x20A0, 0x20D0))
+
+
+class GivenUp(Exception):
+    """The index is not made, because nobody needs it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Categories:
+    """
+    A column of few different texts.
+
+    Attributes
+    ----------
+    codes
+        Of each row, the number of its text; one more than the last for none.
+    words
+        Of each text, its words.
+    counts
+        Of each text, its rows.
+    """
+
+    codes: NDArray[np.unsignedinteger]
+    words: Sequence[Sequence[str]]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIndex:
+    """
+    The words of the texts of a frame.
+
+    Attributes
+    ----------
+    height
+        Rows of the frame.
+    columns
+        Columns of text, whose places in here are their numbers.
+    tokens
+        All different words, folded, in the order of their bytes.
+    starts
+        Where the postings of each word begin in ``rows`` and ``marks``; one more for where the last ones end.
+    rows, marks
+        Postings, by word and then by row: the row; the place of the word in the text, and the number of the column.
+    categories
+        Columns that have no postings.
+    apart
+        Rows that are not in it, ascending: their texts have letters that folding takes for several, or very many words.
+    alphabet
+        All letters of the words.
+    """
+
+    height: int
+    columns: tuple[str, ...]
+    tokens: pl.Series
+    starts: NDArray[np.uint32]
+    rows: NDArray[np.uint32]
+    marks: NDArray[np.unsignedinteger]
+    categories: Mapping[str, Categories]
+    apart: NDArray[np.uint32]
+    alphabet: str
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes, without what Python itself needs."""
+        # a text of more than 12 bytes lies outside of its view, too
+        views = 16 * len(self.tokens) + int(self.tokens.estimated_size())
+        codes = sum(each.codes.nbytes for each in self.categories.values())
+        return views + self.starts.nbytes + self.rows.nbytes + self.marks.nbytes + codes
+
+
+def token_index(
+    frame: pl.DataFrame, columns: Sequence[str], is_needed: Callable[[], bool] = lambda: True
+) -> TokenIndex:
+    """
+    Index of the words of some columns of text.
+
+    Parameters
+    ----------
+    frame
+        The rows.
+    columns
+        Columns of text.
+    is_needed
+        Asked now and then; once it says no, the work ends.
+
+    Raises
+    ------
+    GivenUp
+        Once it is not needed any more.
+
+    Examples
+    --------
+    >>> found = token_index(pl.DataFrame({"name": ["Acme Zürich", None, "acme"]}), ["name"])
+    >>> found.tokens.to_list(), found.rows.tolist()
+    (['acme', 'zurich'], [0, 2, 0])
+    """
+
+    def go_on() -> None:
+        if not is_needed():
+            raise GivenUp
+
+    categories: dict[str, Categories] = {}
+    apart = np.zeros(frame.height, np.bool_)
+    parts: list[_Postings] = []
+    for number, name in enumerate(columns):
+        go_on()
+        texts = frame[name]
+        if found := _categories(texts):
+            categories[name] = found
+            continue
+        texts = texts.cast(pl.String)
+        apart |= _has_other_letters(texts)
+        part, too_long = _postings(texts, number, len(columns))
+        apart[too_long] = True
+        parts.append(part)
+    go_on()
+    tokens, codes = _numbered([part.tokens for part in parts])
+    go_on()
+    none = np.empty(0, np.uint32)
+    rows = np.concatenate([none, *(part.rows for part in parts)])
+    marks = np.concatenate([np.empty(0, _marks_type(columns)), *(part.marks for part in parts)])
+    del parts
+    if apart.any():
+        inside = ~apart[rows]
+        rows, marks, codes = rows[inside], marks[inside], codes[inside]
+    # of a word the rows ascend, whichever of the columns they come from: intersecting them rests on that
+    order = np.lexsort((rows, codes))
+    go_on()
+    starts = np.zeros(len(tokens) + 1, np.uint32)
+    np.cumsum(np.bincount(codes, minlength=len(tokens)), out=starts[1:])
+    return TokenIndex(
+        height=frame.height,
+        columns=tuple(columns),
+        tokens=tokens,
+        starts=starts,
+        rows=rows[order],
+        marks=marks[order],
+        categories={name: _without(each, apart) for name, each in categories.items()},
+        apart=np.flatnonzero(apart).astype(np.uint32),
+        alphabet="".join(sorted(set(chain.from_iterable(_pieces(tokens))))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Postings:
+    tokens: pl.Series
+    rows: NDArray[np.uint32]
+    marks: NDArray[np.unsignedinteger]
+
+
+def _postings(
+    texts: pl.Series, number: int, n_columns: int
+) -> tuple[_Postings, NDArray[np.uint32]]:
+    """The words of a column with their rows; and the rows of texts with more words than there are places."""
+    found = texts.str.extract_all(_TOKEN)
+    counts = found.list.len().fill_null(0).to_numpy().astype(np.int64)
+    tokens = found.drop_nulls().explode().drop_nulls().str.to_lowercase()
+    ends = np.cumsum(counts)
+    places = np.arange(len(tokens)) - np.repeat(ends - counts, counts)
+    marks = np.minimum(places, LAST_PLACE) | (number << PLACE_BITS)
+    rows = np.repeat(np.arange(len(texts), dtype=np.uint32), counts)
+    too_long = np.flatnonzero(counts > LAST_PLACE + 1).astype(np.uint32)
+    return _Postings(tokens, rows, marks.astype(_marks_type(range(n_columns)))), too_long
+
+
+def _marks_type(columns: Sequence[object]) -> type[np.unsignedinteger]:
+    return np.uint8 if len(columns) <= _COLUMNS_OF_A_BYTE else np.uint16
+
+
+def _numbered(parts: Sequence[pl.Series]) -> tuple[pl.Series, NDArray[np.uint32]]:
+    """The different words, folded and sorted, and the number of each of the words given."""
+    given = pl.concat([pl.Series("token", [], dtype=pl.String), *(p.alias("token") for p in parts)])
+    different = given.unique()
+    is_ascii = different.str.len_bytes() == different.str.len_chars()
+    others = different.filter(~is_ascii)
+    plain = different.replace(others, pl.Series(map(folded, others), dtype=pl.String))
+    tokens = plain.unique().sort()
+    numbers = pl.DataFrame({"plain": tokens}).with_row_index("number")
+    known = pl.DataFrame({"token": different, "plain": plain}).join(numbers, on="plain")
+    codes = given.to_frame().join(known, on="token", how="left", maintain_order="left")["number"]
+    return tokens, codes.to_numpy().astype(np.uint32)
+
+
+def _categories(texts: pl.Series) -> Categories | None:
+    """A column as categories; None where it has too many texts, or one that can't be indexed."""
+    if texts.dtype == pl.String:
+        return None
+    different = texts.unique().drop_nulls()
+    names = different.cast(pl.String)
+    words = [[token.word for token in tokens_of(text)] for text in names]
+    is_long = any(len(each) > LAST_PLACE + 1 for each in words)
+    if len(names) > _MOST_CATEGORIES or is_long or _has_other_letters(names).any():
+        return None
+    codes_type: type[np.unsignedinteger] = (
+        np.uint8 if len(names) < np.iinfo(np.uint8).max else np.uint16
+    )
+    numbers = pl.DataFrame({"text": different}).with_row_index("number")
+    found = pl.DataFrame({"text": texts}).join(
+        numbers, on="text", how="left", maintain_order="left"
+    )
+    codes = found["number"].fill_null(len(names)).to_numpy().astype(codes_type)
+    return Categories(codes=codes, words=words, counts=np.bincount(codes, minlength=len(names) + 1))
+
+
+def _without(given: Categories, apart: NDArray[np.bool_]) -> Categories:
+    """The same without some rows."""
+    codes = given.codes.copy()
+    codes[apart] = len(given.words)
+    counts = np.bincount(codes, minlength=len(given.words) + 1)
+    return Categories(codes=codes, words=given.words, counts=counts)
+
+
+def _has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:
+    """Whether texts have letters of which search by patterns and folding may not say the same."""
+    found = texts.str.contains(_other_letters()).fill_null(value=False)
+    return found.to_numpy().astype(np.bool_)
+
+
+@cache
+def _other_letters() -> str:
+    symbols = (chr(code) for codes in _SYMBOLS for code in codes)
+    known = covered_letters() | {c for c in symbols if unicodedata.category(c)[0] in "PSZC"}
+    codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(known))
+    return rf"[^\x00-\x7f{codes}]"
+
+
+def _pieces(tokens: pl.Series) -> Iterator[str]:
+    """All words as long texts, which take less time than one by one."""
+    step = 100_000
+    return (str(tokens.slice(start, step).str.join()[0]) for start in range(0, len(tokens), step))

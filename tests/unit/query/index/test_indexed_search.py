@@ -1,0 +1,104 @@
+"""Search by an index finds what a scan of the texts finds: the same deals, scores and highlights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealdb.query.index import indexed_search
+from dealdb.query.index.indexed_search import IndexedSearch
+from dealdb.query.index.token_index import LAST_PLACE, token_index
+from dealdb.query.results import search
+from dealdb.query.results.search import searched, words_of
+
+# few words, so that they meet: with typos, accents, a letter that stands for two, and what folds to something else
+ACME = "\N{FULLWIDTH LATIN CAPITAL LETTER A}\N{FULLWIDTH LATIN CAPITAL LETTER C}me"
+TEXT = f"""
+acme acmes acne akme {ACME} renewal renewals renwal renewed real re zurich Zürich ZÜRICH strasse straße STRASSE strase
+straxse pilot Pilot piolt pil pi 5 52 2026 2062 søren soren café cafe cafe\u0301 ﬁrm firm ①2 日本 한국 œuvre oeuvre ǆip
+İstanbul istanbul κόσμος ΚΟΣΜΟΣ ½ x² x2 ma\u00adil e_mail e-mail naïve
+"""
+WORDS = TEXT.split()
+SEPARATORS = (" ", "-", ", ", "\u2014", "_", "\n", "/")
+COLUMNS = ("id", "name", "company", "owner", "note")
+
+
+def text(words: Any = WORDS) -> st.SearchStrategy[str]:
+    part = st.tuples(st.sampled_from(words), st.sampled_from(SEPARATORS)).map("".join)
+    return st.lists(part, max_size=6).map("".join)
+
+
+@st.composite
+def frames(draw: st.DrawFn, least: int = 0) -> pl.DataFrame:
+    n = draw(st.integers(least, 14))
+    cell = st.none() | text()
+    values = {name: draw(st.lists(cell, min_size=n, max_size=n)) for name in COLUMNS[1:]}
+    if n and draw(st.booleans()):
+        # more words than an index has places for
+        values["note"][0] = (
+            "re " * draw(st.integers(LAST_PLACE - 1, LAST_PLACE + 3)) + "acme renewal"
+        )
+    ids = draw(st.permutations([f"D{i}" for i in range(n)]))
+    frame = pl.DataFrame({"id": ids, **values}, schema=dict.fromkeys(COLUMNS, pl.String))
+    return frame.with_columns(pl.col("owner").cast(pl.Categorical))
+
+
+asked = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+
+
+def assert_same(
+    index_of: pl.DataFrame,
+    frame: pl.DataFrame,
+    question: str,
+    names: list[str],
+    limit: int,
+    kept: pl.Series | None,
+    changed: list[int],
+) -> None:
+    words = words_of(question)
+    index = token_index(index_of, COLUMNS)
+    by_index = IndexedSearch(index, frame.select(names), kept, np.array(changed, np.uint32))
+    expected = searched(frame, words, names, limit, kept)
+    found = searched(frame, words, names, limit, kept, by_index)
+    assert found.rows() == expected.rows()
+
+
+@given(frames(), frames(), asked, st.data())
+def test_it_finds_what_a_scan_finds(
+    before: pl.DataFrame, after: pl.DataFrame, question: str, data: st.DataObject
+) -> None:
+    n = before.height
+    changed = data.draw(st.lists(st.integers(0, n - 1), unique=True)) if n else []
+    # rows that were changed have the texts of others, and some were added
+    rows = [
+        after.row(i % after.height) if i in changed and after.height else before.row(i)
+        for i in range(n)
+    ]
+    changed = changed if after.height else []
+    now = pl.DataFrame([*rows, *after.rows()], schema=before.schema, orient="row")
+    ids = [f"D{i}" for i in data.draw(st.permutations(range(now.height)))]
+    now = now.with_columns(pl.Series("id", ids, dtype=pl.String))
+    # all ids are others by now
+    before = before.with_columns(pl.Series("id", ids[:n], dtype=pl.String))
+    names = data.draw(st.permutations(COLUMNS)).copy()[: data.draw(st.integers(1, len(COLUMNS)))]
+    kept = None
+    if data.draw(st.booleans()):
+        some = data.draw(st.lists(st.booleans(), min_size=now.height, max_size=now.height))
+        kept = pl.Series(some, dtype=pl.Boolean)
+    assert_same(before, now, question, names, data.draw(st.sampled_from([1, 3, 20])), kept, changed)
+
+
+@given(frames(least=5), asked, st.integers(1, 4), st.sampled_from([0, 3]))
+def test_it_ranks_the_same_where_many_match(
+    frame: pl.DataFrame, question: str, most: int, numbers: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (search, indexed_search):
+            patch.setattr(module, "MAX_RANKED", most)
+        patch.setattr(indexed_search, "_MOST_NUMBERS", numbers)
+        assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
