@@ -31,6 +31,7 @@ FACTS = "tests/server/store/facts/test_event.py tests/server/loader/facts/test_r
 FOLD = "tests/unit/store/facts/test_event.py"
 FOLLOWED = "tests/unit/store/facts/following/test_continued.py"
 ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
+SEARCH_INDEX = "tests/server/query/index"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
@@ -849,6 +850,20 @@ MUTANTS = [
         "if self._entries and self._entries[-1].position.seq + 1 != entries[0].position.seq:",
         "if False:",
         "tests/server/store/checkpoint/test_checkpoint.py",
+    ),
+    Mutant(
+        "the index of words is not told of changed texts",
+        "replica/replica.py",
+        "if is_text(values.dtype) and not self.text_changes.add(rows):",
+        "if False:",
+        SEARCH_INDEX,
+    ),
+    Mutant(
+        "the index of words outlives a change of the schema",
+        "replica/replica.py",
+        "if name in stay}\n        self.text_changes = RowLog()\n",
+        "if name in stay}\n",
+        SEARCH_INDEX,
     ),
     Mutant(
         "chunks are not compared with their checksums",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 # letters that Unicode doesn't take apart
@@ -131,7 +132,8 @@ def takes_typos(word: str) -> bool:
     return len(word) >= MIN_TYPO and not any(c.isdigit() for c in word)
 
 
-def _one_edit(word: str) -> list[tuple[str, ...]]:
+@lru_cache
+def _one_edit(word: str) -> Sequence[tuple[str, ...]]:
     """Parts around any one character, for each edit; an edit that takes a letter away has one part."""
     edits: list[tuple[str, ...]] = []
     for i in range(len(word)):

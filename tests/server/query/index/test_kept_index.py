@@ -1,0 +1,129 @@
+"""The index that a database keeps for its searches finds what a scan finds, whatever was saved since it was made."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.query import QueryEngine
+from dealdb.query.index import kept_index
+from servers import Server
+
+WORDS = "acme renewal renwal Zürich straße pilot globex re robot expansion \N{FULLWIDTH LATIN CAPITAL LETTER F}ull 2026".split()
+QUESTIONS = ("acme", "renewal zurich", "renwal", "strasse pil", "re", "robto", "full", "ann", "2026 globex", "5")
+NAMES = ("name", "company", "owner", "note", "tag")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index is made for few deals, and made anew after few changes."""
+    monkeypatch.setattr(kept_index, "LEAST_ROWS", 1)
+    monkeypatch.setattr(kept_index, "_MOST_CHANGED", 25)
+    monkeypatch.setattr(kept_index, "_PAUSE", 0)
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(server.url) as found:
+        yield found
+
+
+def made() -> None:
+    """Wait for the index that is being made."""
+    for thread in threading.enumerate():
+        if thread.name == "dealdb-search-index":
+            thread.join()
+
+
+def deal(draw: random.Random, number: int) -> dict[str, object]:
+    some = draw.sample(NAMES[:-1], draw.randint(0, 3))
+    texts = {name: " ".join(draw.choices(WORDS, k=draw.randint(0, 4))) or None for name in some}
+    return {"id": number, **texts, "owner": draw.choice(["Ann Lee", "Bo Acme"]), "stage": "Lead"}
+
+
+def steps(db: DealDatabase, draw: random.Random) -> Iterator[None]:
+    """Changes of every kind, one after the other."""
+    for number in range(12):
+        db.save_deal(deal(draw, number))
+    yield
+    while True:
+        match draw.randrange(9):
+            case 0:
+                db.delete_deal(draw.randrange(40))
+            case 1:
+                db.loader.load([deal(draw, draw.randrange(60)) for _ in range(30)], bar=False)
+            case 2:
+                db.save_deal({"id": draw.randrange(20), "tag": draw.choice(WORDS)})
+            case 3 if "tag" in db.schema:
+                db.drop_field("tag")
+            case 4 if "note" in db.schema:
+                db.rename_field("note", "remark")
+            case 5 if "remark" in db.schema:
+                db.rename_field("remark", "note")
+            case 6:
+                db.save_deal({"id": draw.randrange(20), "amount": draw.randrange(100)})
+            case _:
+                db.save_deal(deal(draw, draw.randrange(30)))
+        yield
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
+def test_search_finds_what_a_scan_finds_after_each_change(db: DealDatabase, seed: int) -> None:
+    draw, with_index = random.Random(seed), 0
+    for _, _ in zip(range(60), steps(db, draw), strict=False):
+        question = draw.choice(QUESTIONS)
+        where = draw.choice([None, "owner = 'Ann Lee'"])
+        found = db.query.search(question, where=where, limit=20)
+        made()
+        expected = QueryEngine.over(db.query.frame()).search(question, where=where)
+        assert found.rows() == expected.rows(), question
+        with_index += any(each._made is not None for each in list(kept_index._KEPT.values()))
+    assert with_index > 30
+
+
+def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
+    db: DealDatabase,
+) -> None:
+    db.loader.load([{"id": i, "name": "acme"} for i in range(20)], bar=False)
+    old = db.query._source.snapshot()
+    db.save_deal({"id": 1, "name": "globex"})
+    for _ in range(3):
+        assert db.query.search("globex")["id"].to_list() == ["1"]
+        made()
+    assert old.text_changes is not None
+    found = kept_index.index_for(old, ["name"], None)
+    assert found is not None
+    assert found.scores(["globex"], typos=False) == []
+    assert len(found.scores(["acme"], typos=False)) == 20
+
+
+def test_a_program_that_ends_does_not_wait_for_the_index(server: Server) -> None:
+    code = f"""
+import threading
+from dealdb import DealDatabase
+from dealdb.query.index import kept_index, token_index
+kept_index.LEAST_ROWS = 1
+words = token_index._postings
+begun = threading.Event()
+
+def slow(*args):
+    begun.set()
+    threading.main_thread().join()
+    return words(*args)
+
+token_index._postings = slow
+with DealDatabase.from_url({server.url!r}, collection="ending") as db:
+    db.save_deal({{"id": 1, "name": "acme", "company": "acme"}})
+    for _ in range(2):
+        assert len(db.query.search("acme")) == 1
+    assert begun.wait(60)
+print("done")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
