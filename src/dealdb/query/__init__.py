@@ -2,10 +2,11 @@
 Filters, sorting and SQL over the live columns.
 
 ``engine`` offers all of it as one object. ``filters`` turns a filter into a Polars expression, ``results`` has what a
-query gives back, and ``sql`` runs a SELECT on DuckDB. The parser of SQL and DuckDB are imported at first use.
+query gives back, ``index`` the words of all texts for ``search``, and ``sql`` runs a SELECT on DuckDB. The parser of
+SQL and DuckDB are imported at first use.
 
 The order of the parts; nothing imports from a part behind it:
-messages, limits, deal_source → filters → results, sql → engine.
+messages, limits, deal_source → filters → results, sql → index → engine.
 """
 
 from __future__ import annotations

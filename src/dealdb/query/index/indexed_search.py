@@ -9,7 +9,12 @@ import numpy as np
 import polars as pl
 
 from dealdb.query.index.matching import WHOLE, Matches, matches_of
-from dealdb.query.index.token_index import LAST_PLACE, PLACE_BITS, TokenIndex
+from dealdb.query.index.token_index import (
+    LAST_PLACE,
+    PLACE_BITS,
+    TokenIndex,
+    has_other_letters,
+)
 from dealdb.query.results.search import (
     IN_ORDER,
     MAX_RANKED,
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 # beyond it a mask of all rows takes less time than numbers of rows
 _MOST_NUMBERS = 20_000
+# to make and compile a pattern takes as long as to look at so many rows word by word
+_FEW = 30
 _QUALITIES = np.array(QUALITIES)
 
 
@@ -65,7 +72,7 @@ class IndexedSearch:
         """Rows that have all words, and how well; at most those that are ranked, ones with whole words first."""
         matches = matches_of(self._index, words, self._texts.columns, typos=typos)
         rows = self._rows(matches)
-        apart = self._scanned(self._apart, words, typos=typos)
+        apart = self._scanned(words, typos=typos)
         if len(rows) + len(apart) > MAX_RANKED:
             rows, apart = self._preferred(rows, apart, matches, words)
         found = list(zip(rows.tolist(), self._scores(rows, matches), strict=True))
@@ -74,8 +81,15 @@ class IndexedSearch:
             found += [(row, hit.score) for row, hit in hits]
         return found
 
-    def _scanned(self, rows: pl.Series, words: Sequence[str], **options: bool) -> pl.Series:
-        return rows_with_all(self._texts, rows, words, **options) if len(rows) else rows
+    def _scanned(self, words: Sequence[str], *, typos: bool) -> pl.Series:
+        """Those of the rows apart that have all words."""
+        rows = self._apart
+        if len(rows) <= _FEW:
+            found = [row for row, _ in hits_of(self._texts, rows, words, typos=typos)]
+            rows = pl.Series(found, dtype=pl.UInt32)
+            if not any(has_other_letters(texts).any() for texts in self._texts[rows]):
+                return rows
+        return rows_with_all(self._texts, rows, words, typos=typos)
 
     def _preferred(
         self,
@@ -86,7 +100,7 @@ class IndexedSearch:
     ) -> tuple[NDArray[np.uint32], pl.Series]:
         """The rows that are ranked, where there are too many."""
         whole = self._rows(matches, WHOLE)
-        whole_apart = self._scanned(apart, words, whole=True).to_numpy()
+        whole_apart = rows_with_all(self._texts, apart, words, whole=True).to_numpy()
         scanned = apart.to_numpy()
         first = _merged(whole, whole_apart)
         # among so many rows there are enough others
@@ -191,11 +205,11 @@ def _common(
         at = np.repeat(np.arange(len(rows)), counts)
         within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
         return at, np.repeat(begin, counts) + within
-    place = np.full(height, -1, np.int16)
-    place[rows] = np.arange(len(rows), dtype=np.int16)
-    at = place[among]
-    of = np.flatnonzero(at >= 0)
-    return at[of].astype(np.intp), of
+    place_of = np.full(height, -1, np.int16)
+    place_of[rows] = np.arange(len(rows), dtype=np.int16)
+    places = place_of[among]
+    of = np.flatnonzero(places >= 0)
+    return places[of].astype(np.intp), of
 
 
 def _total(values: NDArray[np.uint8]) -> list[float]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
-# fewer are scanned in a few milliseconds
-LEAST_ROWS = 50_000
+# the scan of fewer takes some milliseconds
+LEAST_ROWS = 1_000
 # the search that has the index made: a command that searches once is done before it would be
 _SEARCHES = 2
 # changed and new rows are scanned; with so many of them the index is made anew, with even more all rows are scanned

@@ -39,7 +39,7 @@ class Hit(NamedTuple):
     highlight: str
 
 
-class Scores(Protocol):
+class WordIndex(Protocol):
     """What has an index of the texts."""
 
     def scores(self, words: Sequence[str], *, typos: bool) -> list[tuple[int, float]]:
@@ -93,7 +93,7 @@ def searched(
     names: Sequence[str],
     limit: int,
     kept: pl.Series | None = None,
-    index: Scores | None = None,
+    index: WordIndex | None = None,
 ) -> pl.DataFrame:
     """
     Deals that have every word in one of some columns, best first; of equals, by their ids.
@@ -148,7 +148,7 @@ def _scores_of(
     texts: pl.DataFrame,
     words: Sequence[str],
     kept: pl.Series | None,
-    index: Scores | None,
+    index: WordIndex | None,
     *,
     typos: bool,
 ) -> list[tuple[int, float]]:

@@ -91,6 +91,7 @@ def variants(word: str, alphabet: str) -> list[str]:
     return sorted(found - {word})
 
 
+@cache
 def _letter(plain: str) -> str:
     others = {plain, plain.upper(), *_spellings().get(plain, ""), *("ßẞ" if plain == "s" else "")}
     return f"[{''.join(re.escape(c) for c in sorted(others) if len(c) == 1)}]{_MARKS}"
@@ -109,6 +110,7 @@ def _sharp(n: int) -> str:
     return f"(?:{_letter('s')}{_sharp(n - 1)}|[ßẞ]{_MARKS}{_sharp(n - 2)})"
 
 
+@lru_cache
 def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
     """
     Regular expression that finds the words which begin with a folded word.

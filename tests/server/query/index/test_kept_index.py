@@ -15,8 +15,32 @@ from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index
 from servers import Server
 
-WORDS = "acme renewal renwal Zürich straße pilot globex re robot expansion \N{FULLWIDTH LATIN CAPITAL LETTER F}ull 2026".split()
-QUESTIONS = ("acme", "renewal zurich", "renwal", "strasse pil", "re", "robto", "full", "ann", "2026 globex", "5")
+FULL = "\N{FULLWIDTH LATIN CAPITAL LETTER F}ull"
+WORDS = (
+    "acme",
+    "renewal",
+    "renwal",
+    "Zürich",
+    "straße",
+    "pilot",
+    "globex",
+    "re",
+    "robot",
+    FULL,
+    "2026",
+)
+QUESTIONS = (
+    "acme",
+    "renewal zurich",
+    "renwal",
+    "strasse pil",
+    "re",
+    "robto",
+    "full",
+    "ann",
+    "2026 globex",
+    "5",
+)
 NAMES = ("name", "company", "owner", "note", "tag")
 
 

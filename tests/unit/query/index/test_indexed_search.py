@@ -101,4 +101,5 @@ def test_it_ranks_the_same_where_many_match(
         for module in (search, indexed_search):
             patch.setattr(module, "MAX_RANKED", most)
         patch.setattr(indexed_search, "_MOST_NUMBERS", numbers)
+        patch.setattr(indexed_search, "_FEW", numbers)
         assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
