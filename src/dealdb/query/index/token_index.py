@@ -136,7 +136,7 @@ def token_index(
             categories[name] = found
             continue
         texts = texts.cast(pl.String)
-        apart |= has_other_letters(texts)
+        apart |= _has_other_letters(texts)
         part, too_long = _postings(texts, number, len(columns))
         apart[too_long] = True
         parts.append(part)
@@ -216,7 +216,7 @@ def _categories(texts: pl.Series) -> Categories | None:
     names = different.cast(pl.String)
     words = [[token.word for token in tokens_of(text)] for text in names]
     is_long = any(len(each) > LAST_PLACE + 1 for each in words)
-    if len(names) > _MOST_CATEGORIES or is_long or has_other_letters(names).any():
+    if len(names) > _MOST_CATEGORIES or is_long or _has_other_letters(names).any():
         return None
     codes_type: type[np.unsignedinteger] = (
         np.uint8 if len(names) < np.iinfo(np.uint8).max else np.uint16
@@ -237,17 +237,33 @@ def _without(given: Categories, apart: NDArray[np.bool_]) -> Categories:
     return Categories(codes=codes, words=given.words, counts=counts)
 
 
-def has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:
-    """Whether texts have letters of which search by patterns and folding may not say the same."""
-    found = texts.cast(pl.String).str.contains(_other_letters()).fill_null(value=False)
+def is_covered(text: str) -> bool:
+    """
+    Whether search by patterns and by folding say the same of a text.
+
+    Examples
+    --------
+    >>> is_covered("Café, Straße 5 €"), is_covered("ﬁrm")
+    (True, False)
+    """
+    return text.isascii() or all(c.isascii() or c in _covered() for c in text)
+
+
+def _has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:
+    """Whether texts are not covered."""
+    found = texts.str.contains(_other_letters()).fill_null(value=False)
     return found.to_numpy().astype(np.bool_)
 
 
 @cache
-def _other_letters() -> str:
+def _covered() -> frozenset[str]:
     symbols = (chr(code) for codes in _SYMBOLS for code in codes)
-    known = covered_letters() | {c for c in symbols if unicodedata.category(c)[0] in "PSZC"}
-    codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(known))
+    return covered_letters() | {c for c in symbols if unicodedata.category(c)[0] in "PSZC"}
+
+
+@cache
+def _other_letters() -> str:
+    codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(_covered()))
     return rf"[^\x00-\x7f{codes}]"
 
 

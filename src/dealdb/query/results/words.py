@@ -38,6 +38,8 @@ def folded(text: str) -> str:
     >>> folded("ZÜRICH Straße Søren")
     'zurich strasse soren'
     """
+    if text.isascii():
+        return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in apart if not unicodedata.combining(c))
     return plain.translate(_BARE)
