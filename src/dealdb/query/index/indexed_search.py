@@ -196,7 +196,10 @@ def _merged(rows: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.
 def _distinct(rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Each row once, ascending; ``numpy.unique`` takes several times as long."""
     rows = np.sort(rows)
-    return rows[np.append(rows[:-1] != rows[1:], np.ones(min(len(rows), 1), np.bool_))]
+    distinct: NDArray[np.uint32] = rows[
+        np.append(rows[:-1] != rows[1:], np.ones(min(len(rows), 1), np.bool_))
+    ]
+    return distinct
 
 
 def _is_as_good(values: NDArray[np.uint8], least: int) -> NDArray[np.bool_]:
