@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import polars as pl
+
 from dealdb.query.results.rows import text_columns
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from dealdb.query.index.indexed_search import IndexedSearch
     from dealdb.query.index.token_index import TokenIndex
     from dealdb.store.replica.row_log import RowLog
@@ -65,7 +65,9 @@ class KeptIndex:
             self._make(frame, length)
         if n_changed > _FAR_TOO_MANY or frame.height < index.height:
             return None
-        return IndexedSearch(index, frame.select(names), kept, changed.to_numpy())
+        # a select would take milliseconds
+        texts = pl.DataFrame([frame[name] for name in names])
+        return IndexedSearch(index, texts, kept, changed.to_numpy())
 
     def _make(self, frame: pl.DataFrame, length: int) -> None:
         if self._searches < _SEARCHES or time.monotonic() < self._not_before:

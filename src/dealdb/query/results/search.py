@@ -164,9 +164,9 @@ def _best(frame: pl.DataFrame, scores: list[tuple[int, float]], limit: int) -> p
     least = min(nlargest(limit, (score for _, score in scores)), default=0.0)
     best = [(row, score) for row, score in scores if score >= least]
     rows = pl.Series([row for row, _ in best], dtype=pl.UInt32)
-    ids = frame["id"].gather(rows).to_list() if "id" in frame.columns else rows.to_list()
+    ids = frame["id"][rows].to_list() if "id" in frame.columns else rows.to_list()
     order = sorted(range(len(best)), key=lambda i: (-best[i][1], ids[i], best[i][0]))
-    return rows.gather(order[:limit])
+    return pl.Series([best[i][0] for i in order[:limit]], dtype=pl.UInt32)
 
 
 def _candidates(

@@ -46,4 +46,4 @@ class RowLog:
     def since(self, begin: int, end: int) -> pl.Series:
         """Rows changed between two lengths, each once, ascending."""
         changes = self._changes[begin:end]
-        return pl.concat([pl.Series([], dtype=pl.UInt32), *changes]).unique().sort()
+        return pl.concat(changes).unique().sort() if changes else pl.Series([], dtype=pl.UInt32)
