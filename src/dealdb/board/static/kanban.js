@@ -322,9 +322,11 @@
     each.addEventListener("click", () => each.closest("dialog").close(""));
   }
   // a choice shows at once; the button is for those without scripts
-  for (const each of document.querySelectorAll(".choices select")) {
-    each.addEventListener("change", () => each.form.requestSubmit());
-  }
+  const choices = [...document.querySelectorAll(".choices select")];
+  for (const each of choices) each.addEventListener("change", () => each.form.requestSubmit());
+  // on a slow link people choose before this script runs
+  const isChosen = (select) => select.selectedOptions[0] !== (select.querySelector("[selected]") || select.options[0]);
+  choices.find(isChosen)?.form.requestSubmit();
   document.querySelector(".choices")?.classList.add("at-once");
   dress(board, board.dataset.seq);
 
