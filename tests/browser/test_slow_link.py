@@ -1,4 +1,4 @@
-"""What people do before a script or an answer has come, and what a browser puts back into a page that it shows again."""
+"""What people do before a script or an answer has come, and what a browser puts into a page that it shows again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from browser.conftest import Own, Window
 from dealdb import DealDatabase
 
 if TYPE_CHECKING:
-    from browser.visit import Visit
     from playwright.sync_api import Route
+
+    from browser.visit import Visit
 
 
 def begun(visit: Visit, path: str, script: str) -> Route:
