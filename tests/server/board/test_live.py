@@ -419,6 +419,25 @@ def test_midnight_of_another_zone_than_the_page_was_opened_in(
     assert first.data["day"] == "2031-05-08"
 
 
+def test_midnight_brings_a_table_other_deals_though_as_many_as_before(
+    db: DealDatabase, opened: Opened, clock: type[_Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealdb.query.filters.where.datetime", clock)
+    midnight = datetime(2031, 5, 9, tzinfo=UTC)
+    clock.set(midnight - timedelta(minutes=1))
+    db.update_deal("d0", expected_close=date(2031, 5, 8))
+    db.update_deal("d1", expected_close=date(2031, 5, 9))
+    page = opened("/deals&where=expected_close+%3D+today()")
+    assert settled(page).data["kept"] == "1 deal"
+    clock.set(midnight + timedelta(minutes=1))
+    found = page.next("view")
+    assert (found.data["kept"], found.data["changed"]) == ("1 deal", None)
+    # and one of yesterday whose link was cut meanwhile
+    path = "/deals&where=expected_close+%3D+today()&day="
+    told = [opened(f"{path}2031-05-0{n}", last=found.token).next().data["changed"] for n in (8, 9)]
+    assert told == [None, []]
+
+
 def test_imported_history_says_since_when_a_card_is_where_it_is(
     db: DealDatabase, opened: Opened
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from dealdb.analytics.options import as_of_day
 from dealdb.board.figures.named import named_deals
 from dealdb.board.html import environment
 from dealdb.board.kanban.board_view import BoardView
@@ -15,7 +16,7 @@ from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.client import wake
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.board.parts.parameters import asks_the_clock
+from dealdb.board.parts.parameters import asks_the_clock, asks_the_day
 from dealdb.errors import QueryError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class LiveView:
         for client in clients:
             key = client.is_told, client.token, client.seq, client.day
             if key not in made:
-                # of a page that was made yesterday other cards are overdue by now
+                # of a page that was made yesterday other cards are overdue by now, and it may list other deals
                 is_of_today = day is None or client.day in (None, day)
                 ids = _since(recent, client, now) if is_of_today else None
                 made[key] = news(ids, token, is_told=client.is_told)
@@ -152,6 +153,8 @@ class LiveView:
         total = deals.query.count()
         is_list = self.asked.path == "/deals"
         before, here = self.ids, self._kept(deals) if is_list else None
+        is_of_day = is_list and asks_the_day(self.asked.where)
+        is_timed = is_of_day or self.asks_the_clock
         kept = total if here is None else len(here)
         state = _state(self.asked, deals.seq, total, kept)
 
@@ -163,7 +166,7 @@ class LiveView:
                 # those that have left it, too
                 found = _among(here, ids) | _among(before, ids)
             # no commit has done it: time has gone on
-            is_of_time = is_told and self.asks_the_clock and not ids and not _are_same(before, here)
+            is_of_time = is_told and is_timed and not ids and not _are_same(before, here)
             if is_told and not found and state == self.state and not is_of_time:
                 return None
             return event("view", state | {"changed": None if is_of_time else sorted(found)}, token)
@@ -171,7 +174,8 @@ class LiveView:
         def after() -> None:
             self.state, self.ids = state, here
 
-        return news, after, None, deals.token
+        day = as_of_day(None, deals.pipeline.zone).isoformat() if is_of_day else None
+        return news, after, day, deals.token
 
     def _kept(self, deals: AtOnce) -> pl.Series | None:
         """Ids of the deals that a table has; None where it has all."""
