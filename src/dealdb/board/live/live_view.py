@@ -162,7 +162,8 @@ class LiveView:
             if ids is None or len(ids) > MOST_CHANGED:
                 return event("view", state | {"changed": None}, token)
             found = set(ids) if is_list else set()
-            if here is not None:
+            # of a page that was told nothing yet it is not known what it lists
+            if here is not None and is_told:
                 # those that have left it, too
                 found = _among(here, ids) | _among(before, ids)
             # no commit has done it: time has gone on
