@@ -330,5 +330,5 @@
   document.querySelector(".choices")?.classList.add("at-once");
   dress(board, board.dataset.seq);
 
-  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
+  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf };
 })();
