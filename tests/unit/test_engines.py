@@ -112,9 +112,11 @@ def test_nothing_is_raised_where_nothing_was() -> None:
 
 
 def test_what_goes_wrong_after_an_interrupt_is_no_interrupt() -> None:
-    with pytest.raises(QueryError, match="another"):
-        try:
-            fail(PanicException("panic from Rust code"))
-        except KeyboardInterrupt:
-            # as of who saves what there is before leaving
+    try:
+        fail(PanicException("panic from Rust code"))
+    except KeyboardInterrupt:
+        # as of who saves what there is before leaving
+        with pytest.raises(QueryError, match="another"):
             fail(QueryError("another one"))
+    else:
+        pytest.fail("the interrupt is lost")
