@@ -568,6 +568,22 @@ def test_the_table_of_a_list_of_changes_is_told_of_its_own_deals_alone(
     assert page.next("view").data["changed"] == ["d3"]
 
 
+def test_the_table_of_a_number_that_is_opened_later_has_deals_of_its_own(
+    db: DealDatabase, opened: Opened
+) -> None:
+    path = f"/deals&{urlencode({'change': 'won', 'since': db.changes().token})}"
+    db.update_deal("d3", stage="Won")
+    first = opened(path)
+    settled(first)
+    db.update_deal("d6", stage="Won")
+    second = opened(path)
+    settled(second)
+    db.update_deal("d6", amount=8)
+    while (found := second.next("view")).data["seq"] < _seq(db):
+        pass
+    assert found.data["changed"] == ["d6"]
+
+
 def test_so_many_pages_and_no_more(
     db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
