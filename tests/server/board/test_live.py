@@ -584,6 +584,19 @@ def test_the_table_of_a_number_that_is_opened_later_has_deals_of_its_own(
     assert found.data["changed"] == ["d6"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_pages_that_nobody_tells_any_more_do_not_seem_to_be_live(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened()
+    settled(page)
+    # the next wait of the thread that tells fails
+    monkeypatch.setattr(hub, "JOIN_S", "soon")
+    db.update_deal("d0", amount=500)
+    assert page.ends()
+    assert opened().status == 503
+
+
 def test_so_many_pages_and_no_more(
     db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
