@@ -111,7 +111,11 @@ class _Engines:
         # a signal that Polars has answered by itself is raised here by its handler, in place of Polars' answer
         meant = _LOST.given() or _first_interrupt(error)
         if meant is not None:
-            raise meant from None
+            try:
+                raise meant from None
+            finally:
+                # whatever goes wrong while it is handled would else seem to be it
+                meant.__context__ = None
 
     def before_fork(self) -> None:
         self._have_run = self._have_run or _pool_has_started()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from boards import carried
-from browser.cards import card, column, own_id
+from browser.cards import card, column, deal_of, own_id, saved
 from browser.carried import carried_board
 from browser.conftest import Own, Window, enter
 from browser.visit import visiting
@@ -274,5 +274,11 @@ def test_the_first_deal_and_the_first_stage_of_a_collection_show_by_themselves(
         assert "There are no deals yet" not in page.inner_text("main")
         db.set_pipeline(Pipeline((Stage("New", Kind.OPEN), Stage("Lead", Kind.OPEN))))
         column(visit, "New").wait_for()
+        # to where the page had no column, and no stage in its menu
+        card(visit, "The first").locator(".move").click()
+        page.get_by_role("menuitem", name="New").click()
+        column(visit, "New").locator(".card:has-text('The first')").wait_for()
+        saved(visit)
+        assert deal_of(db, "1")["stage"] == "New"
         db.save_deal({"id": "2", "name": "Nowhere yet", "amount": 5})
         page.locator(".column:not([data-stage]) .card:has-text('Nowhere yet')").wait_for()

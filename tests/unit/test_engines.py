@@ -109,3 +109,14 @@ def test_any_other_error_stays_what_it_is(error: BaseException) -> None:
 def test_nothing_is_raised_where_nothing_was() -> None:
     with ENGINES, ENGINES:
         assert pl.Series([1, 2]).sum() == 3
+
+
+def test_what_goes_wrong_after_an_interrupt_is_no_interrupt() -> None:
+    try:
+        fail(PanicException("panic from Rust code"))
+    except KeyboardInterrupt:
+        # as of who saves what there is before leaving
+        with pytest.raises(QueryError, match="another"):
+            fail(QueryError("another one"))
+    else:
+        pytest.fail("the interrupt is lost")

@@ -113,6 +113,10 @@ def actor_named(text: str) -> str | None:
 
 def _following(request: Request, filled: dict[str, str]) -> str:
     """Where to go on: on this board, whatever was asked for."""
-    wanted = urlsplit(filled.get("next", "/"))
+    base = quote(request.scope.get("root_path", ""))
+    try:
+        wanted = urlsplit(filled.get("next", "/"))
+    except ValueError:
+        return f"{base}/"
     query = f"?{wanted.query}" if wanted.query else ""
-    return f"{quote(request.scope.get('root_path', ''))}/{wanted.path.lstrip('/')}{query}"
+    return f"{base}/{wanted.path.lstrip('/')}{query}"

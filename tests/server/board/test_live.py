@@ -419,6 +419,25 @@ def test_midnight_of_another_zone_than_the_page_was_opened_in(
     assert first.data["day"] == "2031-05-08"
 
 
+def test_midnight_brings_a_table_other_deals_though_as_many_as_before(
+    db: DealDatabase, opened: Opened, clock: type[_Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealdb.query.filters.where.datetime", clock)
+    midnight = datetime(2031, 5, 9, tzinfo=UTC)
+    clock.set(midnight - timedelta(minutes=1))
+    db.update_deal("d0", expected_close=date(2031, 5, 8))
+    db.update_deal("d1", expected_close=date(2031, 5, 9))
+    page = opened("/deals&where=expected_close+%3D+today()")
+    assert settled(page).data["kept"] == "1 deal"
+    clock.set(midnight + timedelta(minutes=1))
+    found = page.next("view")
+    assert (found.data["kept"], found.data["changed"]) == ("1 deal", None)
+    # and one of yesterday whose link was cut meanwhile
+    path = "/deals&where=expected_close+%3D+today()&day="
+    told = [opened(f"{path}2031-05-0{n}", last=found.token).next().data["changed"] for n in (8, 9)]
+    assert told == [None, []]
+
+
 def test_imported_history_says_since_when_a_card_is_where_it_is(
     db: DealDatabase, opened: Opened
 ) -> None:
@@ -503,6 +522,22 @@ def test_a_table_is_told_of_deals_that_leave_it(db: DealDatabase, opened: Opened
     assert (found.data["kept"], found.data["changed"]) == ("7 deals", ["d86"])
 
 
+def test_a_table_whose_link_was_cut_is_told_of_deals_that_have_left_it(
+    db: DealDatabase, opened: Opened
+) -> None:
+    path = "/deals&where=amount+%3E+80"
+    page = opened(path)
+    token = settled(page).token
+    page.close()
+    db.update_deal("d85", amount=1)
+    again = opened(path, last=token)
+    # the feed may be behind the deals for a moment: what it says later comes later
+    told = [settled(again).data["changed"]]
+    while not told[-1]:
+        told.append(again.next("view").data["changed"])
+    assert told[-1] == ["d85"]
+
+
 @pytest.mark.parametrize("where", ["", "amount > 10"])
 def test_the_table_of_a_number_is_told_of_its_own_deals_alone(
     db: DealDatabase, opened: Opened, where: str
@@ -531,6 +566,35 @@ def test_the_table_of_a_list_of_changes_is_told_of_its_own_deals_alone(
     db.update_deal("d4", amount=7)
     db.update_deal("d3", amount=8)
     assert page.next("view").data["changed"] == ["d3"]
+
+
+def test_the_table_of_a_number_that_is_opened_later_has_deals_of_its_own(
+    db: DealDatabase, opened: Opened
+) -> None:
+    path = f"/deals&{urlencode({'change': 'won', 'since': db.changes().token})}"
+    db.update_deal("d3", stage="Won")
+    first = opened(path)
+    settled(first)
+    db.update_deal("d6", stage="Won")
+    second = opened(path)
+    settled(second)
+    db.update_deal("d6", amount=8)
+    while (found := second.next("view")).data["seq"] < _seq(db):
+        pass
+    assert found.data["changed"] == ["d6"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_pages_that_nobody_tells_any_more_do_not_seem_to_be_live(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened()
+    settled(page)
+    # the next wait of the thread that tells fails
+    monkeypatch.setattr(hub, "JOIN_S", "soon")
+    db.update_deal("d0", amount=500)
+    assert page.ends()
+    assert opened().status == 503
 
 
 def test_so_many_pages_and_no_more(

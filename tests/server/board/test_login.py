@@ -87,6 +87,7 @@ def test_what_does_not_sign_in(board: Browser) -> None:
 def test_signing_in_leads_nowhere_else(board: Browser) -> None:
     for target in (
         "//evil.example",
+        "//[",
         "https://evil.example/x",
         "/\\evil.example",
         'x"><script>',

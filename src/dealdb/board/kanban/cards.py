@@ -13,7 +13,7 @@ import polars as pl
 from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.flags import days_between, few_with_open, standardised
 from dealdb.analytics.metrics.pipeline import open_days
-from dealdb.board.html import environment
+from dealdb.board.html import counted, environment
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_address
 
@@ -194,7 +194,7 @@ class _Maker:
             title=in_table(row.get("name"), self._locale) or row["id"],
             address=deal_address(row["id"], self._base, self._embed),
             lines=tuple(each for each in lines if each is not None),
-            warnings=_warnings(row),
+            warnings=self._warnings(row),
         )
 
     def _line(self, name: str, row: Mapping[str, Any], entered: date | None) -> CardLine | None:
@@ -202,9 +202,8 @@ class _Maker:
         if name == "days":
             if entered is None:
                 return None
-            n = (self._today - entered).days
-            text = f"{locale.number(n)} {'day' if n == 1 else 'days'} here"
-            return CardLine(name=name, text=text)
+            days = counted(locale, (self._today - entered).days, "day")
+            return CardLine(name=name, text=f"{days} here")
         value = row.get(name)
         if value is None:
             return None
@@ -214,21 +213,18 @@ class _Maker:
             return CardLine(name=name, text=f"closes {locale.day(value)}")
         return CardLine(name=name, text=in_table(value, locale))
 
+    def _warnings(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        found = []
+        if row["_overdue"]:
+            found.append(f"{counted(self._locale, row['_late'], 'day')} overdue")
+        if row["_rotting"]:
+            past = counted(self._locale, row["_untouched"], "day")
+            # without a day of its last change, that of its creation is all that is known here
+            known = row.get("updated") is not None
+            found.append(
+                f"unchanged for {past}" if known else f"created {past} ago, no change known"
+            )
+        return tuple(found)
+
 
 _maker = lru_cache(_MOST_MAKERS)(_Maker)
-
-
-def _warnings(row: Mapping[str, Any]) -> tuple[str, ...]:
-    found = []
-    if row["_overdue"]:
-        found.append(f"{_days(row['_late'])} overdue")
-    if row["_rotting"]:
-        past = _days(row["_untouched"])
-        # without a day of its last change, that of its creation is all that is known here
-        known = row.get("updated") is not None
-        found.append(f"unchanged for {past}" if known else f"created {past} ago, no change known")
-    return tuple(found)
-
-
-def _days(n: int) -> str:
-    return f"{n:,} {'day' if n == 1 else 'days'}"

@@ -42,7 +42,8 @@ class LiveHub:
     """
     The open pages of a collection.
 
-    Its threads begin with the first page. ``close`` ends them, and every stream; so does the end of the database.
+    Its threads begin with the first page. ``close`` ends them, and every stream; so does the end of the database, and a
+    fault in one of them.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ class LiveHub:
                 self._recent = RecentCommits("")
         if is_first:
             for work in (self._follow, self._tell):
-                Thread(target=work, name=f"dealdb-board{work.__name__}", daemon=True).start()
+                name = f"dealdb-board{work.__name__}"
+                Thread(target=self._until_closed, args=[work], name=name, daemon=True).start()
         self._news.set()
         return True
 
@@ -119,6 +121,13 @@ class LiveHub:
         for view in views:
             for client in list(view.clients):
                 client.end()
+
+    def _until_closed(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            # after a fault of ours, too: pages that are told nothing would seem to be live
+            self.close()
 
     # the thread that follows -----------------------------------------------------------------------
 

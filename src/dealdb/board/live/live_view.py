@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from dealdb.analytics.options import as_of_day
 from dealdb.board.figures.named import named_deals
 from dealdb.board.html import environment
 from dealdb.board.kanban.board_view import BoardView
@@ -15,7 +18,7 @@ from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.client import wake
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.board.parts.parameters import asks_the_clock
+from dealdb.board.parts.parameters import asks_the_clock, asks_the_day
 from dealdb.errors import QueryError
 
 if TYPE_CHECKING:
@@ -62,8 +65,8 @@ class LiveView:
         The event without the deals, as it was sent last.
     ids
         Of the deals that a table had then; None before.
-    behind, has_begun
-        The filter of the number whose deals a table has, if it is of one, and whether it was looked for.
+    behind
+        The filters of the number whose deals a table has, if it is of one: a page that is opened later has others.
     """
 
     asked: PageRequest
@@ -72,8 +75,7 @@ class LiveView:
     state: Mapping[str, Any] = field(default_factory=dict)
     board: RunningBoard | None = None
     ids: pl.Series | None = None
-    behind: pl.Expr | None = None
-    has_begun: bool = False
+    behind: list[pl.Expr] = field(default_factory=list)
 
     @property
     def asks_the_clock(self) -> bool:
@@ -95,14 +97,16 @@ class LiveView:
             self._feed(recent)
             return
         token = recent.token
-        news, after, day, now = self._board(step()) if self.asked.path == "/" else self._list()
+        clients = list(self.clients)
+        news, after, day, now = (
+            self._board(step()) if self.asked.path == "/" else self._list(clients)
+        )
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
-        clients = list(self.clients)
         for client in clients:
             key = client.is_told, client.token, client.seq, client.day
             if key not in made:
-                # of a page that was made yesterday other cards are overdue by now
+                # of a page that was made yesterday other cards are overdue by now, and it may list other deals
                 is_of_today = day is None or client.day in (None, day)
                 ids = _since(recent, client, now) if is_of_today else None
                 made[key] = news(ids, token, is_told=client.is_told)
@@ -146,12 +150,14 @@ class LiveView:
 
         return news, after, state["day"], view.token
 
-    def _list(self) -> _Round:
+    def _list(self, clients: Iterable[LiveClient]) -> _Round:
         deals = AtOnce(self.asked.db)
         self._tell_moments_in(deals)
         total = deals.query.count()
         is_list = self.asked.path == "/deals"
-        before, here = self.ids, self._kept(deals) if is_list else None
+        before, here = self.ids, self._kept(deals, clients) if is_list else None
+        is_of_day = is_list and asks_the_day(self.asked.where)
+        is_timed = is_of_day or self.asks_the_clock
         kept = total if here is None else len(here)
         state = _state(self.asked, deals.seq, total, kept)
 
@@ -159,11 +165,12 @@ class LiveView:
             if ids is None or len(ids) > MOST_CHANGED:
                 return event("view", state | {"changed": None}, token)
             found = set(ids) if is_list else set()
-            if here is not None:
+            # of a page that was told nothing yet it is not known what it lists
+            if here is not None and is_told:
                 # those that have left it, too
                 found = _among(here, ids) | _among(before, ids)
             # no commit has done it: time has gone on
-            is_of_time = is_told and self.asks_the_clock and not ids and not _are_same(before, here)
+            is_of_time = is_told and is_timed and not ids and not _are_same(before, here)
             if is_told and not found and state == self.state and not is_of_time:
                 return None
             return event("view", state | {"changed": None if is_of_time else sorted(found)}, token)
@@ -171,18 +178,26 @@ class LiveView:
         def after() -> None:
             self.state, self.ids = state, here
 
-        return news, after, None, deals.token
+        day = as_of_day(None, deals.pipeline.zone).isoformat() if is_of_day else None
+        return news, after, day, deals.token
 
-    def _kept(self, deals: AtOnce) -> pl.Series | None:
+    def _kept(self, deals: AtOnce, clients: Iterable[LiveClient]) -> pl.Series | None:
         """Ids of the deals that a table has; None where it has all."""
-        if not self.has_begun:
-            # a number is looked up once: to ask for its figure after each commit would hold up all pages
-            self.behind, self.has_begun = _behind(self.asked, deals), True
-        if self.behind is not None:
-            deals.narrow(self.behind)
+        if any(not each.is_told for each in clients):
+            # a number is looked up for new pages: to ask for its figure after each commit would hold up all
+            self._look_behind(deals)
+        if self.behind:
+            deals.narrow(reduce(or_, self.behind))
         elif not self.asked.where:
             return None
         return deals.query.select(self.asked.where).frame["id"]
+
+    def _look_behind(self, deals: AtOnce) -> None:
+        found = _behind(self.asked, deals)
+        if found is None:
+            self.behind = []
+        elif not any(found.meta.eq(each) for each in self.behind):
+            self.behind = [*self.behind, found]
 
     def _feed(self, recent: RecentCommits) -> None:
         """Each page is told what it has not seen, by the token of what it has seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dealdb.analytics.options import as_of_day
 from dealdb.board.figures.named import named_deals
 from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.lines import show_lines
@@ -57,6 +58,7 @@ def show(asked: PageRequest) -> Shown:
             "all": deals.query.count(),
             "seq": deals.seq,
             "token": deals.token,
+            "today": as_of_day(None, deals.pipeline.zone),
             "first": asked.here(cursor=None) if asked.option("cursor") else None,
             "next": page.next and asked.here(cursor=page.next),
             "facets": facet_lists(asked, deals.query, facets),

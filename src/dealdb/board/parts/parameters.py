@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 # the value of a parameter in an address: p.least=5
 PREFIX = "p."
@@ -13,6 +13,7 @@ _TOKEN = re.compile(
 )
 # the words of a filter that mean a moment which goes on; the day, which today() means, is the same for long
 _CLOCK = frozenset(("now", "current_timestamp"))
+_DAY = frozenset(("today", "current_date"))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
@@ -40,7 +41,23 @@ def asks_the_clock(where: str | None) -> bool:
     >>> asks_the_clock("updated > NOW() - 1h"), asks_the_clock("created > today() OR name = 'now'")
     (True, False)
     """
-    return any(token[0].lower() in _CLOCK for token in _TOKEN.finditer(where or ""))
+    return _has_one_of(_CLOCK, where)
+
+
+def asks_the_day(where: str | None) -> bool:
+    """
+    Whether a filter may keep other deals on another day, though none is changed; as ``asks_the_clock``.
+
+    Examples
+    --------
+    >>> asks_the_day("created > today()"), asks_the_day("name = 'today'")
+    (True, False)
+    """
+    return _has_one_of(_DAY, where)
+
+
+def _has_one_of(words: Collection[str], where: str | None) -> bool:
+    return any(token[0].lower() in words for token in _TOKEN.finditer(where or ""))
 
 
 def with_values(where: str, values: dict[str, str]) -> str:

@@ -100,10 +100,12 @@
     if (broken) { showFault(broken.name, broken.validationMessage); return; }
     conflict.hidden = true;
     showFault(null);
-    save.disabled = true;
     const body = isNew ? { changes: changes() } : { expect_rev: Number(form.dataset.rev), changes: changes() };
+    const focused = document.activeElement;
+    // what is written while these are on their way would be lost with the page
+    form.inert = save.disabled = true;
     const { status, data } = await send(path(""), body);
-    save.disabled = false;
+    form.inert = save.disabled = status === 200;
     if (status === 200) {
       leave(isNew ? pageAddress(data.path) : location.href);
     } else if (status === 409 && !data.field) {
@@ -113,6 +115,7 @@
     } else {
       conflict.textContent = data.message;
       conflict.hidden = false;
+      focused.focus();
     }
   }
 

@@ -123,10 +123,24 @@
       const names = fresh.querySelectorAll("[data-lane-head]");
       board.querySelectorAll("[data-lane-head]").forEach((name, place) => name.replaceWith(names[place]));
     }
-    // a part alone does not make the rest of today
-    if (!stages || !isSame) Object.assign(board.dataset, { seq: fresh.dataset.seq, day: fresh.dataset.day });
+    if (!stages || !isSame) {
+      // a part alone does not make the rest of today
+      Object.assign(board.dataset, { seq: fresh.dataset.seq, day: fresh.dataset.day });
+      takeStages(fresh);
+    }
     if (active !== undefined && !document.activeElement?.closest(".card")) focusOn(active);
     return true;
+  }
+  /** Let cards go to the stages that there are now. */
+  function takeStages(fresh) {
+    board.toggleAttribute("data-asks-reason", fresh.hasAttribute("data-asks-reason"));
+    const now = [...fresh.ownerDocument.querySelectorAll("#move-menu [data-to]")];
+    const known = menu ? [...menu.querySelectorAll("[data-to]")] : now;
+    // a menu stays open where it would have the same items
+    if (now.map((each) => each.innerHTML).join() === known.map((each) => each.innerHTML).join()) return;
+    closeMenu(false);
+    known.forEach((each) => each.remove());
+    lanesTo.before(...now);
   }
   function replaceColumn(section, fresh, seq) {
     // older news may still be on their way; where nothing was new there is nothing that these could put back
@@ -322,11 +336,13 @@
     each.addEventListener("click", () => each.closest("dialog").close(""));
   }
   // a choice shows at once; the button is for those without scripts
-  for (const each of document.querySelectorAll(".choices select")) {
-    each.addEventListener("change", () => each.form.requestSubmit());
-  }
+  const choices = [...document.querySelectorAll(".choices select")];
+  for (const each of choices) each.addEventListener("change", () => each.form.requestSubmit());
+  // on a slow link people choose before this script runs
+  const isChosen = (select) => select.selectedOptions[0] !== (select.querySelector("[selected]") || select.options[0]);
+  choices.find(isChosen)?.form.requestSubmit();
   document.querySelector(".choices")?.classList.add("at-once");
   dress(board, board.dataset.seq);
 
-  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
+  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf };
 })();

@@ -146,7 +146,8 @@
     if (seq) options.set("seq", seq);
     const begin = last || document.querySelector("[data-token]")?.dataset.token;
     if (begin) options.set("last", begin);
-    if (board) options.set("day", board.dataset.day);
+    const day = document.querySelector("[data-day]")?.dataset.day;
+    if (day) options.set("day", day);
     source = new EventSource(`${address("/live")}?${options}`);
     const on = (kind, act) => source.addEventListener(kind, (event) => {
       last = event.lastEventId || last;

@@ -79,6 +79,8 @@
   const saved = document.getElementById("saved");
   const form = document.getElementById("save-query");
   const listed = (text) => text ? text.split(",") : null;
+  // without a script the form would put the name into the address, in place of the filter
+  if (form) form.querySelector("button").disabled = false;
   if (form) form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const { where, sort, columns } = saved.dataset;

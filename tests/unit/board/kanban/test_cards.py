@@ -128,6 +128,12 @@ def test_what_is_overdue_or_unchanged_is_said_of_open_deals_alone() -> None:
     }
 
 
+def test_days_are_written_as_the_reader_writes_numbers() -> None:
+    old = {"id": "1", "stage": "Lead", "created": date(2020, 1, 1)}
+    [card] = cards(old | {"expected_close": date(2020, 1, 1)}, locale=Locale("de-DE"))
+    assert card.warnings == ("2.281 days overdue", "created 2.281 days ago, no change known")
+
+
 def test_days_of_the_future_and_of_long_ago() -> None:
     # clocks of two programs differ: a deal may come into its stage tomorrow
     since = {"a": TODAY, "b": date(2020, 1, 1)}
