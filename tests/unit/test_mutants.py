@@ -25,10 +25,9 @@ def missing(mutant: Mutant) -> Iterator[str]:
     """Tests that a mutant names and that are not there."""
     for test in mutant.tests.split():
         path, _, name = test.partition("::")
-        if name and f"def {name.partition('[')[0]}(" not in text_of(ROOT / path):
-            yield test
         # a folder stands for all tests in it
-        elif not (ROOT / path).exists():
+        is_there = (ROOT / path).exists()
+        if not is_there or (name and f"def {name.partition('[')[0]}(" not in text_of(ROOT / path)):
             yield test
 
 
