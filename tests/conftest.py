@@ -20,7 +20,7 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # a busy machine is no failure of the code: what has to be quick has a documented bound and a test of its own
 # CI tries the same examples each time, so that a change fails for what it changed; new ones are tried elsewhere
-for profile, n_examples in (("dealdb", 20), ("long", 300)):
+for profile, n_examples in (("dealdb", 10), ("long", 300)):
     hypothesis.settings.register_profile(
         profile, deadline=None, derandomize="CI" in os.environ, max_examples=n_examples
     )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgpack
 
 from dealdb.connection import Link, Settings
-from dealdb.errors import ServerUnavailable
+from dealdb.errors import ServerRefused, ServerUnavailable
 from dealdb.store.encoding import unpacked
 from store_model import is_by_hand, parts_of
 
@@ -35,7 +35,13 @@ class Held:
 
     def arrive(self, link: FaultyLink) -> bytes:
         """Status that the server answers."""
-        status: bytes = link.call(*self.command)[0]
+        try:
+            status: bytes = link.call(*self.command)[0]
+        except ServerRefused as refusal:
+            # a copy names the script alone: a server that was never sent it carries out nothing
+            if refusal.reply != "NOSCRIPT":
+                raise
+            return b"gap"
         return status
 
 

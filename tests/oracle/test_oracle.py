@@ -10,7 +10,7 @@ from oracle.engine import PLACES
 from oracle.questions import compared
 
 # `make oracle` asks more
-DEFAULT, MANY = 6, 1_000
+DEFAULT, MANY = 3, 1_000
 # where an answer once differed: groups of nothing, a fact of the midnight after the last day, filters of what was
 # known once, and the stage in which a deal closed
 KNOWN = (

@@ -22,6 +22,7 @@ from dealdb.errors import ConfigError, QueryError
 from dealdb.formats.cells import to_json
 from dealdb.report import Report, report_of
 from dealdb.sample import deals
+from servers import Server
 
 __all__ = ["db_fixture", "run_fixture"]
 
@@ -72,6 +73,16 @@ def team(db: DealDatabase, n: int = 70) -> None:
     db.delete_deal(str(rows[50]["id"]))
     label = db.analytics.period("this-quarter")[0]
     db.quotas.load(pl.DataFrame({"key": ["Ana Duarte"], "period": [label], "amount": ["500000"]}))
+
+
+@pytest.fixture(scope="module")
+def of_team(shared_server: Server) -> Report:
+    """The report of a team's deals, for the tests of its forms; it is whole before other tests have the server."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(shared_server.url) as db:
+        team(db)
+        return report_of(db)
 
 
 def check_numbers(report: Report, run: Run, db: DealDatabase) -> int:
@@ -155,10 +166,8 @@ def test_facts_are_those_of_their_deal(db: DealDatabase) -> None:
     assert dict(owners) == dict(db.query.frame(["id", "owner"]).rows())
 
 
-def test_the_page_is_one_file_without_scripts(db: DealDatabase, tmp_path: Path) -> None:
-    team(db)
-    report = report_of(db)
-    size = report.save(tmp_path / "report.html")
+def test_the_page_is_one_file_without_scripts(of_team: Report, tmp_path: Path) -> None:
+    size = of_team.save(tmp_path / "report.html")
     assert size < 500_000
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
@@ -202,13 +211,11 @@ def test_texts_of_deals_are_texts(db: DealDatabase, tmp_path: Path) -> None:
     assert report.save(tmp_path / "attack.html") < 500_000
 
 
-def test_formats_have_the_same_figures(db: DealDatabase, tmp_path: Path) -> None:
-    team(db)
-    report = report_of(db)
-    report.save(tmp_path / "report.xlsx")
+def test_formats_have_the_same_figures(of_team: Report, tmp_path: Path) -> None:
+    of_team.save(tmp_path / "report.xlsx")
     figures = pl.read_excel(tmp_path / "report.xlsx", sheet_name="Figures")
     won = figures.filter(figure="Won")["now"].drop_nulls().to_list()
-    markdown, page = report.markdown(), Page(report.html())
+    markdown, page = of_team.markdown(), Page(of_team.html())
     text = " ".join(" ".join(page.texts).split())
     assert won
     for value in won:

@@ -852,7 +852,7 @@ class StoreMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps", "pace"),
     [
-        pytest.param(10, 15, 4, id="short"),
+        pytest.param(6, 15, 4, id="short"),
         pytest.param(5_000, 25, 1, id="long", marks=pytest.mark.slow),
     ],
 )

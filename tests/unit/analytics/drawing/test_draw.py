@@ -197,7 +197,7 @@ GROUPED = [name for name in CALLS if name not in ("attainment", "simulate", "tim
 
 
 @given_examples(
-    25,
+    10,
     600,
     history=st.integers(0, 10**6).map(drawn),
     name=st.sampled_from(GROUPED),

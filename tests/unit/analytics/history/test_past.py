@@ -58,7 +58,7 @@ def asking(history: History) -> tuple[Facts, QueryEngine, Analytics]:
 
 
 @given_examples(
-    40,
+    12,
     2500,
     seed=st.integers(0, 10**6),
     metric=st.sampled_from(list(PAST)),

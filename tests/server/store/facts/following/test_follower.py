@@ -55,7 +55,7 @@ def change(db: DealDatabase, random: Random) -> None:
     random.choice(plain if random.random() < 0.8 else others)()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_facts_that_are_followed_are_those_of_the_whole_history(
     db: DealDatabase, seed: int
 ) -> None:
