@@ -103,3 +103,10 @@ def test_it_ranks_the_same_where_many_match(
         patch.setattr(indexed_search, "_MOST_NUMBERS", numbers)
         patch.setattr(indexed_search, "_FEW", numbers)
         assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
+
+
+def test_a_typo_in_a_category_has_a_letter_that_no_other_text_has() -> None:
+    frame = pl.DataFrame({"id": ["1"], "name": "b", "company": "b", "owner": "quartz", "note": "b"})
+    frame = frame.with_columns(pl.col("owner").cast(pl.Categorical))
+    for question in ("qartz", "quadtz"):
+        assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
