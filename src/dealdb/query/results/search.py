@@ -166,7 +166,10 @@ def _best(frame: pl.DataFrame, scores: list[tuple[int, float]], limit: int) -> p
     rows = pl.Series([row for row, _ in best], dtype=pl.UInt32)
     ids = frame["id"][rows].to_list() if "id" in frame.columns else rows.to_list()
     # rows that are in no database may have no id
-    keys = [(-score, ids[i] is None, "" if ids[i] is None else ids[i], row) for i, (row, score) in enumerate(best)]
+    keys = [
+        (-score, ids[i] is None, "" if ids[i] is None else ids[i], row)
+        for i, (row, score) in enumerate(best)
+    ]
     order = sorted(range(len(best)), key=keys.__getitem__)
     return pl.Series([best[i][0] for i in order[:limit]], dtype=pl.UInt32)
 
