@@ -181,9 +181,30 @@ def _candidates(
     rows = rows_with_all(texts, rows, words, typos=typos)
     if len(rows) <= MAX_RANKED:
         return rows
-    whole = rows_with_all(texts, rows, words, whole=True)
+    whole = first_hits(texts, rows_with_all(texts, rows, words, whole=True), words, whole=True)
     rest = rows.filter(~rows.is_in(whole.implode()))
-    return pl.concat([whole, rest]).head(MAX_RANKED).sort()
+    most = MAX_RANKED - len(whole)
+    return pl.concat([whole, first_hits(texts, rest, words, most=most, typos=typos)]).sort()
+
+
+def first_hits(
+    texts: pl.DataFrame,
+    rows: pl.Series,
+    words: Sequence[str],
+    *,
+    most: int | None = None,
+    typos: bool = False,
+    whole: bool = False,
+) -> pl.Series:
+    """The first of some rows that have all words indeed; at most as many as are ranked, or fewer."""
+    most = MAX_RANKED if most is None else most
+    found: list[int] = []
+    for some in rows.to_frame().iter_slices(MAX_RANKED):
+        if len(found) >= most:
+            break
+        hits = hits_of(texts, some.to_series(), words, typos=typos, whole=whole)
+        found += [row for row, _ in hits]
+    return pl.Series(found[:most], dtype=pl.UInt32)
 
 
 def rows_with_all(
@@ -219,11 +240,16 @@ def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
 
 
 def hits_of(
-    texts: pl.DataFrame, rows: pl.Series, words: Sequence[str], *, typos: bool
+    texts: pl.DataFrame,
+    rows: pl.Series,
+    words: Sequence[str],
+    *,
+    typos: bool,
+    whole: bool = False,
 ) -> list[tuple[int, Hit]]:
-    """Those of some rows that have all words, and how well."""
+    """Those of some rows that have all words, or have them as whole ones, and how well."""
     # the same texts come again and again, and even more so the same tokens
-    quality = cache(partial(_quality, typos=typos))
+    quality = cache(partial(_quality, typos=typos, whole=whole))
     look = cache(lambda text: _look(text, words, quality))
     hits = []
     for row, values in zip(rows, texts[rows].rows(), strict=True):
@@ -276,9 +302,11 @@ def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float])
     return _Look(tokens, tops, marked)
 
 
-def _quality(token: str, word: str, *, typos: bool) -> float:
+def _quality(token: str, word: str, *, typos: bool, whole: bool) -> float:
     if token == word:
         return _WHOLE
+    if whole:
+        return _NONE
     if token.startswith(word):
         return _PREFIX
     return _TYPO if typos and takes_typos(word) and begins_with_typo(token, word) else _NONE
