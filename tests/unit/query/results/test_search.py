@@ -195,3 +195,9 @@ def test_rows_without_an_id_come_after_equal_ones() -> None:
     assert QueryEngine.over(rows).search("acme")["id"].to_list() == ["a", "b", None, None]
     numbers = [{"id": each, "name": "acme"} for each in (1, None, 0)]
     assert QueryEngine.over(numbers).search("acme")["id"].to_list() == [0, 1, None]
+
+
+def test_a_typo_is_a_letter_and_no_gap_between_words() -> None:
+    texts = pl.Series(["ren wal", "ren-wal", "renxwal", "re5wal", "renwal", "re\u00e9wal"])
+    found = texts.str.contains(pattern("renwal", typos=True))
+    assert found.to_list() == [False, False, True, True, True, True]
