@@ -20,6 +20,7 @@ from dealdb.query.results.search import (
     IN_ORDER,
     MAX_RANKED,
     QUALITIES,
+    first_hits,
     hits_of,
     rows_with_all,
     weight_of,
@@ -75,7 +76,7 @@ class IndexedSearch:
         rows = self._rows(matches)
         apart = self._scanned(words, typos=typos)
         if len(rows) + len(apart) > MAX_RANKED:
-            rows, apart = self._preferred(rows, apart, matches, words)
+            rows, apart = self._preferred(rows, apart, matches, words, typos=typos)
         found = list(zip(rows.tolist(), self._scores(rows, matches), strict=True))
         if len(apart):
             hits = hits_of(self._texts, apart, words, typos=typos)
@@ -99,13 +100,17 @@ class IndexedSearch:
         apart: pl.Series,
         matches: Sequence[Matches],
         words: Sequence[str],
+        *,
+        typos: bool,
     ) -> tuple[NDArray[np.uint32], pl.Series]:
         """The rows that are ranked, where there are too many."""
         whole = self._rows(matches, WHOLE)
-        whole_apart = apart
+        whole_apart = rest_apart = apart
         if len(apart):
             whole_apart = rows_with_all(self._texts, apart, words, whole=True)
-        scanned = apart.to_numpy()
+            whole_apart = first_hits(self._texts, whole_apart, words, whole=True)
+            rest_apart = first_hits(self._texts, apart, words, typos=typos)
+        scanned = _distinct(np.concatenate([rest_apart.to_numpy(), whole_apart.to_numpy()]))
         first = _merged(whole, whole_apart.to_numpy())
         # among so many rows there are enough others
         every = _merged(rows, scanned)

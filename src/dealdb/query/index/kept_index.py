@@ -74,9 +74,14 @@ class KeptIndex:
             return
         if self._lock.acquire(blocking=False):
             # not a daemon, which the end of the interpreter would stop in the middle of another library's work
-            threading.Thread(
+            thread = threading.Thread(
                 target=self._work, args=(frame, length), name="dealdb-search-index"
-            ).start()
+            )
+            try:
+                thread.start()
+            except RuntimeError:
+                # there may be no more threads, or the interpreter ends; a scan needs none
+                self._lock.release()
 
     def _work(self, frame: pl.DataFrame, length: int) -> None:
         from dealdb.query.index.token_index import GivenUp, token_index
@@ -86,6 +91,9 @@ class KeptIndex:
             is_needed = threading.main_thread().is_alive
             self._made = token_index(frame, text_columns(frame, None), is_needed), length
         except GivenUp:
+            return
+        except Exception as problem:  # noqa: BLE001  # searches scan, as before; its words may quote texts
+            logger.warning("no index of words: %s", type(problem).__name__)
             return
         finally:
             took = time.monotonic() - began

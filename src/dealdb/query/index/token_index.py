@@ -164,7 +164,7 @@ def token_index(
         marks=marks[order],
         categories={name: _without(each, apart) for name, each in categories.items()},
         apart=np.flatnonzero(apart).astype(np.uint32),
-        alphabet="".join(sorted(set(chain.from_iterable(_pieces(tokens))))),
+        alphabet=_alphabet(tokens, categories),
     )
 
 
@@ -213,10 +213,12 @@ def _categories(texts: pl.Series) -> Categories | None:
     if texts.dtype == pl.String:
         return None
     different = texts.unique().drop_nulls()
+    if len(different) > _MOST_CATEGORIES:
+        return None
     names = different.cast(pl.String)
     words = [[token.word for token in tokens_of(text)] for text in names]
     is_long = any(len(each) > LAST_PLACE + 1 for each in words)
-    if len(names) > _MOST_CATEGORIES or is_long or _has_other_letters(names).any():
+    if is_long or _has_other_letters(names).any():
         return None
     codes_type: type[np.unsignedinteger] = (
         np.uint8 if len(names) < np.iinfo(np.uint8).max else np.uint16
@@ -265,6 +267,11 @@ def _covered() -> frozenset[str]:
 def _other_letters() -> str:
     codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(_covered()))
     return rf"[^\x00-\x7f{codes}]"
+
+
+def _alphabet(tokens: pl.Series, categories: Mapping[str, Categories]) -> str:
+    words = (word for each in categories.values() for text in each.words for word in text)
+    return "".join(sorted(set(chain.from_iterable(chain(_pieces(tokens), words)))))
 
 
 def _pieces(tokens: pl.Series) -> Iterator[str]:

@@ -165,7 +165,12 @@ def _best(frame: pl.DataFrame, scores: list[tuple[int, float]], limit: int) -> p
     best = [(row, score) for row, score in scores if score >= least]
     rows = pl.Series([row for row, _ in best], dtype=pl.UInt32)
     ids = frame["id"][rows].to_list() if "id" in frame.columns else rows.to_list()
-    order = sorted(range(len(best)), key=lambda i: (-best[i][1], ids[i], best[i][0]))
+    # rows that are in no database may have no id
+    keys = [
+        (-score, ids[i] is None, "" if ids[i] is None else ids[i], row)
+        for i, (row, score) in enumerate(best)
+    ]
+    order = sorted(range(len(best)), key=keys.__getitem__)
     return pl.Series([best[i][0] for i in order[:limit]], dtype=pl.UInt32)
 
 
@@ -176,9 +181,30 @@ def _candidates(
     rows = rows_with_all(texts, rows, words, typos=typos)
     if len(rows) <= MAX_RANKED:
         return rows
-    whole = rows_with_all(texts, rows, words, whole=True)
+    whole = first_hits(texts, rows_with_all(texts, rows, words, whole=True), words, whole=True)
     rest = rows.filter(~rows.is_in(whole.implode()))
-    return pl.concat([whole, rest]).head(MAX_RANKED).sort()
+    most = MAX_RANKED - len(whole)
+    return pl.concat([whole, first_hits(texts, rest, words, most=most, typos=typos)]).sort()
+
+
+def first_hits(
+    texts: pl.DataFrame,
+    rows: pl.Series,
+    words: Sequence[str],
+    *,
+    most: int | None = None,
+    typos: bool = False,
+    whole: bool = False,
+) -> pl.Series:
+    """The first of some rows that have all words indeed; at most as many as are ranked, or fewer."""
+    most = MAX_RANKED if most is None else most
+    found: list[int] = []
+    for some in rows.to_frame().iter_slices(MAX_RANKED):
+        if len(found) >= most:
+            break
+        hits = hits_of(texts, some.to_series(), words, typos=typos, whole=whole)
+        found += [row for row, _ in hits]
+    return pl.Series(found[:most], dtype=pl.UInt32)
 
 
 def rows_with_all(
@@ -214,11 +240,16 @@ def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
 
 
 def hits_of(
-    texts: pl.DataFrame, rows: pl.Series, words: Sequence[str], *, typos: bool
+    texts: pl.DataFrame,
+    rows: pl.Series,
+    words: Sequence[str],
+    *,
+    typos: bool,
+    whole: bool = False,
 ) -> list[tuple[int, Hit]]:
-    """Those of some rows that have all words, and how well."""
+    """Those of some rows that have all words, or have them as whole ones, and how well."""
     # the same texts come again and again, and even more so the same tokens
-    quality = cache(partial(_quality, typos=typos))
+    quality = cache(partial(_quality, typos=typos, whole=whole))
     look = cache(lambda text: _look(text, words, quality))
     hits = []
     for row, values in zip(rows, texts[rows].rows(), strict=True):
@@ -271,9 +302,11 @@ def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float])
     return _Look(tokens, tops, marked)
 
 
-def _quality(token: str, word: str, *, typos: bool) -> float:
+def _quality(token: str, word: str, *, typos: bool, whole: bool) -> float:
     if token == word:
         return _WHOLE
+    if whole:
+        return _NONE
     if token.startswith(word):
         return _PREFIX
     return _TYPO if typos and takes_typos(word) and begins_with_typo(token, word) else _NONE

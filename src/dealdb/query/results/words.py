@@ -14,6 +14,7 @@ _BARE = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "\u0131": "i"
 _MARKS = "[\u0300-\u036f]*"
 _TOKEN = re.compile(rf"(?:[^\W_]{_MARKS})+")
 _BEGIN = r"(?:^|[^\p{L}\p{N}])"
+_ANY = r"[\p{L}\p{N}]"
 _END = r"(?:[^\p{L}\p{N}]|$)"
 # alphabets whose accented letters are found by their plain ones
 _ALPHABETS = (range(0x80, 0x250), range(0x370, 0x530), range(0x1E00, 0x2000))
@@ -127,7 +128,7 @@ def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
     ways = [_spelled(word)]
     if typos and takes_typos(word):
         # a sharp s may stand for the letter before and the one at fault
-        ways = sorted({f".?{_MARKS}".join(map(_spelled, parts)) for parts in _one_edit(word)})
+        ways = sorted({f"{_ANY}?{_MARKS}".join(map(_spelled, parts)) for parts in _one_edit(word)})
     return f"{_BEGIN}(?:{'|'.join(ways)}){_END if whole else ''}"
 
 

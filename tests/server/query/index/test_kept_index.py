@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
-from dealdb.query.index import kept_index
+from dealdb.query.index import kept_index, token_index
 from servers import Server
 
 FULL = "\N{FULLWIDTH LATIN CAPITAL LETTER F}ull"
@@ -130,6 +133,7 @@ def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
 def test_a_program_that_ends_does_not_wait_for_the_index(server: Server) -> None:
     code = f"""
 import threading
+import weakref
 from dealdb import DealDatabase
 from dealdb.query.index import kept_index, token_index
 kept_index.LEAST_ROWS = 1
@@ -151,3 +155,54 @@ print("done")
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
+
+
+def kept_of(db: DealDatabase) -> kept_index.KeptIndex:
+    changes = db.query._source.snapshot().text_changes
+    assert changes is not None
+    return kept_index._KEPT[changes[0]]
+
+
+def searched_until_made(db: DealDatabase) -> bool:
+    for _ in range(4):
+        assert db.query.search("acme")["id"].to_list() == ["1"]
+        made()
+    return kept_of(db)._made is not None
+
+
+def test_an_index_that_could_not_be_made_is_made_later(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    db.save_deal({"id": 1, "name": "acme"})
+    unhandled: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", unhandled.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(token_index, "_numbered", lambda _: np.zeros(1 << 60))
+        assert not searched_until_made(db)
+    assert searched_until_made(db)
+    assert unhandled == []
+    assert "no index of words: " in caplog.text
+
+
+def test_a_process_without_further_threads_scans(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    db.save_deal({"id": 1, "name": "acme"})
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        assert not searched_until_made(db)
+    assert searched_until_made(db)
+
+
+def test_a_closed_database_leaves_no_index(server: Server) -> None:
+    with DealDatabase.from_url(server.url) as db:
+        db.save_deal({"id": 1, "name": "acme"})
+        assert searched_until_made(db)
+        kept = weakref.ref(kept_of(db))
+    del db
+    gc.collect()
+    assert kept() is None

@@ -103,3 +103,32 @@ def test_it_ranks_the_same_where_many_match(
         patch.setattr(indexed_search, "_MOST_NUMBERS", numbers)
         patch.setattr(indexed_search, "_FEW", numbers)
         assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
+
+
+def test_a_typo_in_a_category_has_a_letter_that_no_other_text_has() -> None:
+    frame = pl.DataFrame({"id": ["1"], "name": "b", "company": "b", "owner": "quartz", "note": "b"})
+    frame = frame.with_columns(pl.col("owner").cast(pl.Categorical))
+    for question in ("qartz", "quadtz"):
+        assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
+
+
+@pytest.mark.parametrize(
+    ("false", "right", "question"),
+    [
+        ("ren wal", "renxwal", "renwal"),
+        ("straße", "strase", "strase"),
+        ("straße", "strases", "strase"),
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_rows_that_only_a_pattern_takes_for_right_ones_crowd_out_none(
+    monkeypatch: pytest.MonkeyPatch, false: str, right: str, question: str, *, apart: bool
+) -> None:
+    for module in (search, indexed_search):
+        monkeypatch.setattr(module, "MAX_RANKED", 3)
+    monkeypatch.setattr(indexed_search, "_FEW", 0)
+    names = [*[false] * 5, *[right] * 2]
+    texts = dict.fromkeys(COLUMNS[2:], pl.lit("b"))
+    frame = pl.DataFrame({"id": [f"D{i}" for i in range(7)], "name": names}).with_columns(**texts)
+    assert_same(frame, frame, question, list(COLUMNS), 2, None, list(range(7)) if apart else [])
+    assert searched(frame, [question], ["name"], 2)["name"].to_list() == [right] * 2

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
+from dealdb.query import QueryEngine
 from dealdb.query.results.words import folded, pattern, tokens_of
 from query_cases import engine_of
 
@@ -187,3 +188,16 @@ def test_what_cant_be_searched(text: Any, options: dict[str, Any], message: str)
     with pytest.raises(QueryError) as caught:
         QUERY.search(text, **options)
     assert message in str(caught.value)
+
+
+def test_rows_without_an_id_come_after_equal_ones() -> None:
+    rows = [{"id": each, "name": "acme"} for each in (None, "b", None, "a")]
+    assert QueryEngine.over(rows).search("acme")["id"].to_list() == ["a", "b", None, None]
+    numbers = [{"id": each, "name": "acme"} for each in (1, None, 0)]
+    assert QueryEngine.over(numbers).search("acme")["id"].to_list() == [0, 1, None]
+
+
+def test_a_typo_is_a_letter_and_no_gap_between_words() -> None:
+    texts = pl.Series(["ren wal", "ren-wal", "renxwal", "re5wal", "renwal", "re\u00e9wal"])
+    found = texts.str.contains(pattern("renwal", typos=True))
+    assert found.to_list() == [False, False, True, True, True, True]
