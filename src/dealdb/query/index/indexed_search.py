@@ -249,7 +249,7 @@ def _total(values: NDArray[np.uint8]) -> list[float]:
 
 
 def _added(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over the first axis, one after the other as Python adds: another order may end in other last digits."""
+    """The sum over the first axis, one after the other as the scan adds: another order may end in other last digits."""
     total = np.zeros(parts.shape[1:])
     for part in parts:
         total = total + part

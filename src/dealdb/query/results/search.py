@@ -7,9 +7,10 @@ are searched again and again, an index takes the place of the scan, and finds th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial, reduce
 from heapq import nlargest
+from operator import add
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -282,7 +283,7 @@ def _hit(
         weight = weight_of(place)
         for word, (quality, _) in zip(words, found.tops, strict=True):
             best[word] = max(best[word], quality * weight)
-        score = sum(quality for quality, _ in found.tops) * weight
+        score = _added(quality for quality, _ in found.tops) * weight
         if score > shown.score:
             places = [i for quality, i in found.tops if quality]
             follows = len(places) == len(words) > 1 and places == sorted(set(places))
@@ -290,8 +291,14 @@ def _hit(
             shown = Hit(score + IN_ORDER * follows, name, marked)
     if not all(best.values()):
         return None
-    in_order = IN_ORDER * (shown.score > sum(best.values()))
-    return shown._replace(score=sum(best.values()) / len(words) + in_order)
+    total = _added(best.values())
+    in_order = IN_ORDER * (shown.score > total)
+    return shown._replace(score=total / len(words) + in_order)
+
+
+def _added(parts: Iterable[float]) -> float:
+    """The sum, one after the other: ``sum`` of later Pythons corrects the last digits, which would part ties."""
+    return reduce(add, parts, 0.0)
 
 
 def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float]) -> _Look:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
+
 import polars as pl
 
-# rows that are kept; who has not looked for so long begins again
+# rows that are kept, 4 bytes each; who has not looked for so long begins again
 _MOST_ROWS = 250_000
-_MOST_CHANGES = 100_000
 
 
 class RowLog:
@@ -26,24 +27,21 @@ class RowLog:
     [2, 4]
     """
 
-    __slots__ = ("__weakref__", "_changes", "_n_rows")
+    __slots__ = ("__weakref__", "_rows")
 
     def __init__(self) -> None:
-        self._changes: list[pl.Series] = []
-        self._n_rows = 0
+        self._rows = array("I")
 
     def __len__(self) -> int:
-        return len(self._changes)
+        return len(self._rows)
 
     def add(self, rows: pl.Series) -> bool:
         """Note changed rows; False once it is full, and has to be replaced."""
-        self._n_rows += len(rows)
-        if self._n_rows > _MOST_ROWS or len(self._changes) >= _MOST_CHANGES:
+        if len(self._rows) + len(rows) > _MOST_ROWS:
             return False
-        self._changes.append(rows)
+        self._rows.extend(rows)
         return True
 
     def since(self, begin: int, end: int) -> pl.Series:
         """Rows changed between two lengths, each once, ascending."""
-        changes = self._changes[begin:end]
-        return pl.concat(changes).unique().sort() if changes else pl.Series([], dtype=pl.UInt32)
+        return pl.Series(self._rows[begin:end], dtype=pl.UInt32).unique().sort()
