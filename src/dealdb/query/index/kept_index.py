@@ -92,7 +92,8 @@ class KeptIndex:
             self._made = token_index(frame, text_columns(frame, None), is_needed), length
         except GivenUp:
             return
-        except Exception as problem:  # noqa: BLE001  # searches scan, as before; its words may quote texts
+        except BaseException as problem:  # noqa: BLE001  # an interrupt, too, which Polars raises in any thread
+            # searches scan, as before; the words of the problem may quote texts
             logger.warning("no index of words: %s", type(problem).__name__)
             return
         finally:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -170,14 +170,27 @@ def searched_until_made(db: DealDatabase) -> bool:
     return kept_of(db)._made is not None
 
 
+def too_large(*_: object) -> object:
+    return np.zeros(1 << 60)
+
+
+def interrupted(*_: object) -> object:
+    # Polars answers Ctrl-C in whichever thread it works
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("fails", [too_large, interrupted])
 def test_an_index_that_could_not_be_made_is_made_later(
-    db: DealDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    db: DealDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fails: Callable[..., object],
 ) -> None:
     db.save_deal({"id": 1, "name": "acme"})
     unhandled: list[object] = []
     monkeypatch.setattr(threading, "excepthook", unhandled.append)
     with monkeypatch.context() as patch:
-        patch.setattr(token_index, "_numbered", lambda _: np.zeros(1 << 60))
+        patch.setattr(token_index, "_numbered", fails)
         assert not searched_until_made(db)
     assert searched_until_made(db)
     assert unhandled == []
