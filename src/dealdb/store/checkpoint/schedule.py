@@ -163,6 +163,9 @@ class CheckpointSchedule:
             # for others: a process that may not write one, or can't just now, reads all the same
             self._log_failure(problem)
             return False
+        except KeyboardInterrupt:
+            # Polars answers Ctrl-C in whichever thread it works; the main thread has its own, and this is tried again
+            return False
 
     def _fail(self) -> None:
         """Called as soon as it has failed, though the thread may still tidy up."""

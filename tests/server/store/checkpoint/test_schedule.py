@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from connected import eventually
@@ -79,6 +81,38 @@ def test_tries_have_growing_pauses(due: Store, link: Link, monkeypatch: pytest.M
     schedule = due._live._schedule
     assert schedule._n_failed == 2
     schedule._not_before = 0.0
+    query(due)
+    assert has_checkpoint(link)
+
+
+def test_ctrl_c_that_polars_answers_in_the_thread_ends_it_without_a_word(
+    due: Store, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = threading.Event()
+
+    def slow(*args: Any, **options: Any) -> bool:
+        began.set()
+        while True:
+            pl.LazyFrame({"a": range(1_000)}).select(pl.col("a").sort().repeat_by(500)).collect()
+
+    unhandled: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", unhandled.append)
+    with monkeypatch.context() as patch:
+        patch.setattr("dealdb.store.checkpoint.schedule.write_checkpoint", slow)
+        due.snapshot()
+        thread = due._live._schedule._thread
+        assert thread is not None
+        assert began.wait(60)
+        for _ in range(100):
+            # Polars looks for it when it is at work, and so may miss one
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            thread.join(0.1)
+            if not thread.is_alive():
+                break
+        else:
+            pytest.fail("Polars did not answer")
+    assert unhandled == []
     query(due)
     assert has_checkpoint(link)
 
