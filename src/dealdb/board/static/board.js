@@ -53,12 +53,15 @@ document.addEventListener("click", (event) => {
 
 window.dealdb = { say, address, pageAddress, send };
 
-// of a menu that is wider than a phone, the page that is shown
+// of a menu that is wider than a phone, the page that is shown; a script that asks where things stand before the page
+// is shown delays it
 const here = document.querySelector(".menu [aria-current]");
 if (here) {
-  const menu = here.closest(".menu");
-  const past = here.getBoundingClientRect().right - menu.getBoundingClientRect().right;
-  if (past > 0) menu.scrollLeft += past + 16;
+  requestAnimationFrame(() => {
+    const menu = here.closest(".menu");
+    const past = here.getBoundingClientRect().right - menu.getBoundingClientRect().right;
+    if (past > 0) menu.scrollLeft += past + 16;
+  });
 }
 
 // what is beside the content stands above it on a phone, and is folded there
