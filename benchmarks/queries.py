@@ -105,12 +105,7 @@ def _searched(bench: Bench, at: Loaded, figure: Figure, what: str, words: str, a
     def ask() -> object:
         return at.reader.query.search(words, limit=20)
 
-    # the index is made by a thread once the deals have been searched twice
-    for _ in range(2):
-        ask()
-    for thread in threading.enumerate():
-        if thread.name == "dealdb-search-index":
-            thread.join()
+    have_index(ask)
     found = _ours(at, ask)
     _with_search(bench, at, found, lambda index: index.words(asked))
     runs = {f"{name}: {what}": run for name, run in found.items()}
@@ -121,6 +116,15 @@ def _searched(bench: Bench, at: Loaded, figure: Figure, what: str, words: str, a
         f"{SEARCH}: {what}",
         "speed",
     )
+
+
+def have_index(search: Callable[[], object]) -> None:
+    """Wait for the index of words, which a thread makes once the deals have been searched twice."""
+    for _ in range(2):
+        search()
+    for thread in threading.enumerate():
+        if thread.name == "dealdb-search-index":
+            thread.join()
 
 
 def sql(bench: Bench, n: int) -> Figure:

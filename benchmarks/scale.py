@@ -25,6 +25,7 @@ from benchmarks.bench import Bench
 from benchmarks.children import Child, asked
 from benchmarks.measure import Figure, Way, in_turn, timed
 from benchmarks.peers.search import SearchIndex
+from benchmarks.queries import have_index
 from benchmarks.report import header, machine_lines, number, row
 from benchmarks.servers import Server
 from dealdb import DealDatabase
@@ -39,6 +40,9 @@ LEAST_GB = 16
 PART = 1_000_000
 # the search module has its index in memory beside the hashes, and makes it while they are saved
 MOST_SEARCHED = 1_000_000
+
+# a metric that has a row for each change of a field
+_MOST_ACTIVE = 1_000_000
 
 _MB = 1e6
 _ROUNDS, _POINTS = 5, 200
@@ -73,7 +77,7 @@ _METRICS: dict[str, Mapping[str, object]] = {
 }  # fmt: skip
 
 
-def scale(bench: Bench, n: int) -> Figure:
+def scale(bench: Bench, n: int, *, with_metrics: bool = True) -> Figure:
     """A collection that is loaded by millions, and what everything then costs."""
     figure = Figure("scale", n)
     with ExitStack() as keep:
@@ -95,14 +99,24 @@ def scale(bench: Bench, n: int) -> Figure:
                 "deal_history": _each(partial(writer.deal_history, "D7"), 20),
             },
         )
+        have_index(lambda: reader.query.search(_WORDS))
         _measure(figure, {name: _fresh(reader, commit, ask) for name, ask in _QUERIES.items()})
         _beside_search(figure, bench, n)
-        metrics, unknown = _metrics(reader)
-        _measure(figure, metrics, rounds=3)
-        if unknown:
-            told = f"deals that were loaded a moment ago have no history for {', '.join(unknown)}"
-            figure.notes.append(told)
+        if with_metrics:
+            _measure_metrics(figure, reader)
     return figure
+
+
+def _measure_metrics(figure: Figure, reader: DealDatabase) -> None:
+    metrics, unknown = _metrics(reader, figure.n)
+    _measure(figure, metrics, rounds=3)
+    if unknown:
+        told = f"deals that were loaded a moment ago have no history for {', '.join(unknown)}"
+        figure.notes.append(told)
+    if figure.n > _MOST_ACTIVE:
+        figure.notes.append(
+            f"activity is measured up to {_MOST_ACTIVE:,} deals: it takes more than 1 kB of memory a deal"
+        )
 
 
 def _load(figure: Figure, server: Server, n: int) -> None:
@@ -158,10 +172,12 @@ def _fresh(reader: DealDatabase, commit: Callable[[], object], ask: _Asked) -> _
     return run
 
 
-def _metrics(reader: DealDatabase) -> tuple[dict[str, _Run], list[str]]:
+def _metrics(reader: DealDatabase, n: int) -> tuple[dict[str, _Run], list[str]]:
     """Those that have an answer, and the names of the others."""
     known, unknown = dict[str, _Run](), list[str]()
     for name, options in _METRICS.items():
+        if name == "activity" and n > _MOST_ACTIVE:
+            continue
         ask = partial(getattr(reader.analytics, name), **options)
         try:
             ask()
@@ -215,18 +231,19 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--n", help="sizes, such as 100000,1000000")
     parser.add_argument("--render", action="store_true", help="run nothing, only write the page")
+    parser.add_argument("--no-metrics", action="store_true", help="the other operations alone")
     options = parser.parse_args()
     sizes = [int(n) for n in options.n.split(",")] if options.n else SIZES
     if not options.render:
         if max(sizes) > MOST_SEARCHED and memory_gb() < LEAST_GB:
             print(f"skipped: it needs {LEAST_GB} GB of memory, and this machine has {memory_gb()}")
             return
-        _run(sizes)
+        _run(sizes, with_metrics=not options.no_metrics)
     PAGE.write_text("\n".join(_page([Figure.load(path) for path in RESULTS.glob("*.json")])) + "\n")
     print(f"written: {PAGE}")
 
 
-def _run(sizes: Sequence[int]) -> None:
+def _run(sizes: Sequence[int], *, with_metrics: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="dealdb-bench") as folder:
         bench = Bench(Path(folder), search_url=os.environ.get(SEARCH_URL))
         machine = machine_of(bench) | {"command": "make bench-10m"}
@@ -234,7 +251,7 @@ def _run(sizes: Sequence[int]) -> None:
             for n in sizes:
                 begun = time.monotonic()
                 print(f"{n:,} deals ...", end=" ", flush=True)
-                figure = scale(bench, n)
+                figure = scale(bench, n, with_metrics=with_metrics)
                 load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
                 figure.notes.append(f"load of the machine at the end: {load} (1, 5 and 15 minutes)")
                 figure.took_s, figure.machine = time.monotonic() - begun, machine
@@ -256,22 +273,21 @@ def _page(figures: Sequence[Figure]) -> Iterator[str]:
     yield from machine_lines(figures)
     yield (
         "\nThe exponent is the power of the number of deals with which the processor time grows from "
-        f"{sizes[0]:,} deals\nto {sizes[-1]:,}: 1 is in proportion, 0 is the same at every size.\n"
+        f"{sizes[0]:,} deals\nto the largest number that was measured: 1 is in proportion, 0 is the same at every size.\n"
     )
     yield "## Times\n"
     yield from header("what", *(f"{n:,}" for n in sizes), "processor, most", "exponent")
-    for way in figures[-1].ways:
-        if way.unit == "ms" and not way.name.endswith((_PROCESSOR, _REDISEARCH)):
-            yield _line(figures, way.name)
+    ways = {way.name: way.unit for figure in figures for way in figure.ways}
+    for name, unit in ways.items():
+        if unit == "ms" and not name.endswith((_PROCESSOR, _REDISEARCH)):
+            yield _line(figures, name)
     yield "\n## Loading and memory\n"
     yield from header("what", *(f"{n:,}" for n in sizes), "of the largest")
-    for way in figures[-1].ways:
-        if way.unit != "ms":
-            cells = (
-                f"{number(found.median)} {way.unit}" if (found := f.way(way.name)) else ""
-                for f in figures
-            )
-            yield row(way.name, *cells, way.note)
+    for name, unit in ways.items():
+        if unit != "ms":
+            found = [figure.way(name) for figure in figures]
+            cells = (f"{number(way.median)} {unit}" if way else "" for way in found)
+            yield row(name, *cells, found[-1].note if found[-1] else "")
     searched = [figure for figure in figures if figure.way("group-by" + _REDISEARCH)]
     if searched:
         yield from _search_table(searched)
@@ -281,11 +297,12 @@ def _page(figures: Sequence[Figure]) -> Iterator[str]:
 
 def _line(figures: Sequence[Figure], name: str) -> str:
     cells = (number(way.median) if (way := figure.way(name)) else "" for figure in figures)
-    least, most = figures[0].way(name + _PROCESSOR), figures[-1].way(name + _PROCESSOR)
+    used = [(figure.n, way.median) for figure in figures if (way := figure.way(name + _PROCESSOR))]
     power = ""
-    if least and most and figures[0].n != figures[-1].n:
-        power = number(log(most.median / least.median) / log(figures[-1].n / figures[0].n))
-    return row(name, *cells, number(most.median) if most else "", power)
+    if len(used) > 1:
+        (least, quick), (most, slow) = used[0], used[-1]
+        power = number(log(slow / quick) / log(most / least))
+    return row(name, *cells, number(used[-1][1]) if used else "", power)
 
 
 def _search_table(figures: Sequence[Figure]) -> Iterator[str]:
