@@ -273,7 +273,7 @@ def _page(figures: Sequence[Figure]) -> Iterator[str]:
     yield from machine_lines(figures)
     yield (
         "\nThe exponent is the power of the number of deals with which the processor time grows from "
-        f"{sizes[0]:,} deals\nto the largest number that was measured: 1 is in proportion, 0 is the same at every size.\n"
+        f"{sizes[0]:,} deals\nto the most that were measured: 1 is in proportion, 0 is the same at every size.\n"
     )
     yield "## Times\n"
     yield from header("what", *(f"{n:,}" for n in sizes), "processor, most", "exponent")
