@@ -13,6 +13,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged
+from dealdb.model.columns import bytes_of
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.first_look import FirstLook, first_look
 from dealdb.store.archive.unpacking import CHUNK_ROWS
@@ -141,7 +142,7 @@ class LiveColumns:
     def columns_bytes(self) -> int:
         """Memory of the columns that have been read so far."""
         # without the lock, which a failing checkpoint holds for seconds: the replica is exchanged whole
-        return sum(int(column.estimated_size()) for column in list(self._replica.columns.values()))
+        return sum(map(bytes_of, list(self._replica.columns.values())))
 
     def settle(self, *, so_far: bool = False) -> None:
         """
