@@ -7,7 +7,7 @@ the manifest. So its headers are looked at before Polars makes room for what the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 import polars as pl
@@ -18,6 +18,8 @@ from dealdb.store.bounds.parquet import Extent, extent_of
 from dealdb.store.bounds.room import check_bytes, check_texts
 
 CHUNK_ROWS = 65_536
+# unpacked together
+_CHUNKS_AT_ONCE = 16
 # of lists, in some chunks together, besides what their size lets expect
 _HARMLESS_VALUES = 4_000_000
 _VALUES_A_BYTE = 20
@@ -39,13 +41,33 @@ def columns_of(
     """
     packed = _check(_extents(blobs), map(len, blobs.values()))
     found: dict[str, pl.Series] = {}
-    # one by one: what is unpacked takes twice the room of the column, and is given back before the next
+    for fields in _in_groups(digests):
+        # a group together: Polars divides the files among its threads
+        scans = [pl.scan_parquet([blobs[each] for each in digests[field]]) for field in fields]
+        columns = [each.to_series() for each in pl.collect_all(scans)]
+        _check_texts([*found.values(), *columns], packed)
+        for field, column in zip(fields, columns, strict=True):
+            found[field.name] = typed(column, field)
+    return {f.name: found[f.name] if some else typed(pl.Series(), f) for f, some in digests.items()}
+
+
+def _in_groups(digests: Mapping[Field, Sequence[str]]) -> Iterator[list[Field]]:
+    """
+    The fields that have chunks, so many at a time as have few.
+
+    What is unpacked takes twice the room of its column, and is given back before the next ones.
+    """
+    group: list[Field] = []
+    n_chunks = 0
     for field, some in digests.items():
-        scan = pl.scan_parquet([blobs[each] for each in some]) if some else None
-        column = pl.Series() if scan is None else scan.collect().to_series()
-        _check_texts([*found.values(), column], packed)
-        found[field.name] = typed(column, field)
-    return found
+        if group and some and n_chunks + len(some) > _CHUNKS_AT_ONCE:
+            yield group
+            group, n_chunks = [], 0
+        if some:
+            group.append(field)
+            n_chunks += len(some)
+    if group:
+        yield group
 
 
 def rows_of(
