@@ -115,3 +115,12 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     places = pl.Series(range(len(column)), dtype=pl.UInt32)
     places.scatter(rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32))
     return pl.concat([column, values.rename(column.name)]).gather(places)
+
+
+def nothing_waits() -> Waiting:
+    """No columns."""
+    return Waiting(load=_none, load_rows=_none, check_room=_none, height=0, changes={})
+
+
+def _none(*_: object) -> None:
+    return None

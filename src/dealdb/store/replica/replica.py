@@ -28,7 +28,7 @@ from dealdb.store.log.entry import (
     unknown_kind,
 )
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.deferred import Ahead, Waiting, with_values
+from dealdb.store.replica.deferred import Ahead, Waiting, nothing_waits, with_values
 from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.row_log import RowLog
 
@@ -87,7 +87,7 @@ class Replica:
         self.text_changes = RowLog()
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
-        self._waiting = waiting or _nothing_waits()
+        self._waiting = waiting or nothing_waits()
         # kept up with the changes: looking through the column for each query would cost more than most queries
         self._stages: set[str | None] | None = None if stages is None else set(stages)
         self._new_stages: set[str | None] = set()
@@ -397,11 +397,3 @@ def _decoded(texts: list[str | None], field: Field) -> pl.Series:
 
 def _nulls(field: Field, height: int) -> pl.Series:
     return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
-
-
-def _nothing_waits() -> Waiting:
-    return Waiting(load=_none, load_rows=_none, check_room=_none, height=0, changes={})
-
-
-def _none(*_: object) -> None:
-    return None
