@@ -188,10 +188,14 @@ def test_columns_whose_chunks_are_gone_are_read_from_the_log_by_the_next_query(
     assert same(cold, db)
 
 
-def test_an_interrupt_in_the_thread_ends_it_without_a_word(
-    db: DealDatabase, cold: DealDatabase, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupt_in_the_thread_ends_it_without_a_traceback(
+    db: DealDatabase,
+    cold: DealDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     unhandled: list[object] = []
+    caplog.set_level("DEBUG", "dealdb")
 
     def interrupted(*_: object) -> None:
         # Polars answers Ctrl-C in whichever thread it works
@@ -208,6 +212,7 @@ def test_an_interrupt_in_the_thread_ends_it_without_a_word(
     assert largest(cold).equals(largest(db), null_equal=True)
     assert not waits(cold)
     assert unhandled == []
+    assert "columns were not read ahead: KeyboardInterrupt" in caplog.messages
 
 
 def test_what_would_take_too_much_memory_as_a_whole_is_not_read_in_parts(
