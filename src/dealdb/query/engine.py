@@ -173,7 +173,8 @@ class QueryEngine:
         ----
         One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals.
         The first one of a process that has a limit reads the columns of filter and sort, and of the others no more than
-        the chunks that hold the deals, where these are few; the next one reads all columns.
+        the chunks that hold the deals, where these are few. So does the second one, after which a thread reads the
+        other columns; no query waits for it.
 
         Source
         ------

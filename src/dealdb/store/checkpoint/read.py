@@ -48,6 +48,10 @@ def open_checkpoint(
     def load_rows(names: Collection[str], rows: Sequence[int]) -> dict[str, pl.Series] | None:
         return columns.read_rows(link, keys, names, rows, cache) if columns else None
 
+    def check_room(names: Collection[str]) -> None:
+        if columns:
+            columns.check_room(link, keys, names)
+
     return Replica(
         position=generation.position,
         time_ms=generation.time_ms,
@@ -56,6 +60,7 @@ def open_checkpoint(
         waiting=Waiting(
             load=load,
             load_rows=load_rows,
+            check_room=check_room,
             height=generation.height,
             changes={name: [] for name in generation.schema},
         ),

@@ -28,7 +28,7 @@ from dealdb.store.log.entry import (
     unknown_kind,
 )
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.deferred import Waiting, with_values
+from dealdb.store.replica.deferred import Ahead, Waiting, nothing_waits, with_values
 from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.row_log import RowLog
 
@@ -87,7 +87,7 @@ class Replica:
         self.text_changes = RowLog()
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
-        self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})
+        self._waiting = waiting or nothing_waits()
         # kept up with the changes: looking through the column for each query would cost more than most queries
         self._stages: set[str | None] | None = None if stages is None else set(stages)
         self._new_stages: set[str | None] = set()
@@ -140,6 +140,19 @@ class Replica:
         # last: after an interrupt before this they are read again
         for name in wanted:
             del changes[name]
+
+    def ahead(self) -> Ahead | None:
+        """A column that waits, for who reads it ahead; None where none does."""
+        names = list(self._waiting.changes)
+        return Ahead(self._waiting, names) if names else None
+
+    def put(self, ahead: Ahead, column: pl.Series) -> None:
+        """Have a column that was read ahead wait no longer, if it still does."""
+        waiting, changes = self._waiting, self._waiting.changes
+        if waiting is ahead.waiting and column.name in changes:
+            self.columns[column.name] = waiting.with_changes(column)
+            # last, as in ``need``
+            del changes[column.name]
 
     def twin(self) -> Replica:
         """The same state, which stays as it is when this changes; columns that wait are not in it."""
@@ -384,7 +397,3 @@ def _decoded(texts: list[str | None], field: Field) -> pl.Series:
 
 def _nulls(field: Field, height: int) -> pl.Series:
     return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
-
-
-def _none(*_: object) -> None:
-    return None
