@@ -292,7 +292,8 @@ def _page(figures: Sequence[Figure]) -> Iterator[str]:
     if searched:
         yield from _search_table(searched)
     for figure in figures:
-        yield f"\n{figure.n:,} deals took {figure.took_s:.0f} s; {'; '.join(figure.notes)}."
+        lacking = [] if figure.way("pipeline") else ["the metrics were not measured"]
+        yield f"\n{figure.n:,} deals took {figure.took_s:.0f} s; {'; '.join([*lacking, *figure.notes])}."
 
 
 def _line(figures: Sequence[Figure], name: str) -> str:
