@@ -18,6 +18,7 @@ from dealdb.model.schema import Field, Schema
 from dealdb.model.values import Value, decode, encode
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
+from dealdb.store.commit.definitions import Seen
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
 from dealdb.store.log.entry import Position
@@ -52,9 +53,6 @@ class Recorder:
     def pipeline(self) -> Pipeline:
         return self._pipeline
 
-    def count(self) -> int:
-        return len(self.deals)
-
     def set_pipeline(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
@@ -63,8 +61,8 @@ class Recorder:
             Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids
         ]
 
-    def newest(self) -> Position:
-        return Position()
+    def look(self) -> Seen:
+        return Seen(self._schema, self._pipeline, Position(), len(self.deals))
 
     def has(self, position: Position) -> bool:
         return True

@@ -14,7 +14,7 @@ from dealdb.model.schema import Field, Schema
 from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.deal_writer import DealWriter
-from dealdb.store.commit.definitions import Definitions
+from dealdb.store.commit.definitions import Definitions, Seen
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
@@ -336,6 +336,14 @@ class Store(StoreHistory):
         from dealdb.store.history.confirm import newest
 
         return newest(self.link, self.keys)
+
+    def look(self) -> Seen:
+        """
+        Schema, pipeline, last commit and number of deals, all of one moment; see ``Definitions.look``.
+
+        For a change that ``promise`` has prepared: hashes that nobody has adopted are not counted.
+        """
+        return self._definitions.look()
 
     def has(self, position: Position) -> bool:
         """Whether a commit is in the history; see ``reading.is_known``."""

@@ -35,6 +35,7 @@ from dealdb.loader.writing.row_moments import RowMoments
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.definitions import Seen
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker
 from dealdb.store.log.entry import Position
@@ -60,8 +61,10 @@ class Load:
         Gets the rows that can't be loaded.
     show
         Called with how far it is.
+    seen
+        The collection, as it was when the load began.
     since
-        Last commit of the collection before the load.
+        Last commit from which on the server must not have lost anything; by default that of ``seen``.
     missing
         What is to be deleted at the end if the source doesn't have it.
     table
@@ -82,26 +85,27 @@ class Load:
         rejected: RejectsFile,
         show: ProgressCallback,
         *,
-        since: Position,
+        seen: Seen,
+        since: Position | None = None,
         missing: Missing | None = None,
         table: StageTable | None = None,
         trail: Trail | None = None,
         settling: Settling | None = None,
         known: Profile | None = None,
     ) -> None:
-        begun = begun_of(store, missing, trail)
+        begun = begun_of(seen.n_deals, missing, trail)
         self._store = store
         self._source = source
         self._options = options
         self._rejected = rejected
-        self._since = since
+        self._since = since or seen.position
         self._missing = replace(missing, n_deals=begun.n_deals, seq=begun.seq) if missing else None
         self._table = table
         self._trail = trail
         self._settling = settling
         self._meter = Meter(source, show)
-        self._sender = Sender(store, begun, options.on_conflict, self._meter, trail)
-        self._pipeline = store.pipeline()
+        self._sender = Sender(store, seen.schema, begun, options.on_conflict, self._meter, trail)
+        self._pipeline = seen.pipeline
         self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
@@ -13,6 +14,10 @@ from dealdb.store.bounds.wall import Reading, number_in
 from dealdb.store.commit.change import Change, Condition, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format
+
+if TYPE_CHECKING:
+    # it imports Polars, which takes longer than a single deal takes to save
+    from dealdb.store.log.entry import Position
 
 # each lost race means that another process got its change in; more losses than this are not a race
 _MAX_TRIES = 100
@@ -26,6 +31,26 @@ class _Defined:
     schema_version: str
     pipeline: Pipeline
     pipeline_version: str
+
+
+class Seen(NamedTuple):
+    """
+    What one look at a collection has found.
+
+    Attributes
+    ----------
+    schema, pipeline
+        Those in force.
+    position
+        The last commit.
+    n_deals
+        Deals that exist.
+    """
+
+    schema: Schema
+    pipeline: Pipeline
+    position: Position
+    n_deals: int
 
 
 class Definitions:
@@ -78,11 +103,31 @@ class Definitions:
         self._refresh()
         return self
 
-    def _refresh(self) -> _Defined:
-        schema, pipeline, seq, form = self._link.call(
-            "HMGET", self._keys.meta, "schema", "pipeline", "seq", "format", retry=True
+    def look(self) -> Seen:
+        """Read both again, and how far the collection is at that very moment. One round trip."""
+        from dealdb.store.log.reader import position_in
+
+        schema, pipeline, seq, chain, n_deals = self._read("hash", "deals")
+        found = self._take(schema, pipeline, seq)
+        return Seen(
+            found.schema,
+            found.pipeline,
+            position_in(self._keys.meta, seq, chain),
+            number_in(f"deals in {self._keys.meta!r}", n_deals),
         )
+
+    def _refresh(self) -> _Defined:
+        return self._take(*self._read())
+
+    def _read(self, *more: str) -> list[Any]:
+        """Schema, pipeline and the last commit's number as the server has them, and some fields more."""
+        fields = ("schema", "pipeline", "seq", *more)
+        reply = self._link.call("HMGET", self._keys.meta, "format", *fields, retry=True)
+        form, *found = list(reply)
         check_format(self._keys, form)
+        return found
+
+    def _take(self, schema: bytes | None, pipeline: bytes | None, seq: bytes | None) -> _Defined:
         with Reading(f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r}"):
             found = _Defined(
                 Schema.from_json(schema) if schema else Schema.standard(),
