@@ -53,6 +53,9 @@ class Recorder:
     def pipeline(self) -> Pipeline:
         return self._pipeline
 
+    def count(self) -> int:
+        return len(self.deals)
+
     def set_pipeline(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 

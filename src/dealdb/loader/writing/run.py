@@ -7,7 +7,7 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -147,6 +147,9 @@ class Load:
                 encoded = self._encode(chunk)
                 batches = self._batches(encoded)
                 if sending:
+                    # while the server is at the chunk before; the first ones are made as it takes them
+                    if not self._options.dry_run:
+                        _make_ready(batches)
                     sending.result()
                 self._sender.declare(encoded.fields)
                 sending = worker.submit(
@@ -367,14 +370,9 @@ class Load:
         size = self._options.batch_size or min(
             DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
         )
-        batches = list(
+        return list(
             encoded.batches(size, likely_new=self._sender.news, all_new=self._all_new, whole=whole)
         )
-        for batch in batches:
-            if batch.likely_new and not self._options.dry_run:
-                # not while the server waits for it
-                batch.make_ready()
-        return batches
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}
@@ -393,6 +391,12 @@ class Load:
     def _notes(self) -> tuple[str, ...]:
         found = (*self._plan.joins(), *self._findings.notes(), *self._sender.notes)
         return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
+
+
+def _make_ready(batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        if batch.likely_new:
+            batch.make_ready()
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

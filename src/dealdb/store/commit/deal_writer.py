@@ -8,6 +8,7 @@ fit its successor. So every method here is a loop: prepare, commit, and where th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from dealdb.store.commit.change import (
     setting_one,
 )
 from dealdb.store.commit.definitions import Definitions
+from dealdb.store.commit.lazily import Lazily
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult, Written
 from dealdb.store.keys import Keys
@@ -185,8 +187,9 @@ class DealWriter:
         n_added = 0
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._current(schema, used))
+            # made one by one as they are sent: the server has the first ones meanwhile
             replies = self._writers.commit_all(
-                [adding(version, batch, mark) for batch, mark in noted[n_added:]]
+                Lazily([partial(adding, version, *each) for each in noted[n_added:]])
             )
             n_added += sum(reply.is_done for reply in replies)
             if n_added == len(batches) or replies[-1].status == "known":
