@@ -18,9 +18,9 @@ from dealdb.model.schema import Field, Schema
 from dealdb.model.values import Value, decode, encode
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
-from dealdb.store.commit.definitions import Seen
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
+from dealdb.store.history.confirm import Seen
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.snapshot import Snapshot
 

@@ -14,7 +14,7 @@ from dealdb.model.schema import Field, Schema
 from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.deal_writer import DealWriter
-from dealdb.store.commit.definitions import Definitions, Seen
+from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dealdb.store.commit.batch import Batch
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
+    from dealdb.store.history.confirm import Seen
     from dealdb.store.live.columns import LiveColumns
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
@@ -339,11 +340,13 @@ class Store(StoreHistory):
 
     def look(self) -> Seen:
         """
-        Schema, pipeline, last commit and number of deals, all of one moment; see ``Definitions.look``.
+        Schema, pipeline, last commit and number of deals, all of one moment; see ``confirm.look``.
 
         For a change that ``promise`` has prepared: hashes that nobody has adopted are not counted.
         """
-        return self._definitions.look()
+        from dealdb.store.history.confirm import look
+
+        return look(self.keys, self._definitions)
 
     def has(self, position: Position) -> bool:
         """Whether a commit is in the history; see ``reading.is_known``."""

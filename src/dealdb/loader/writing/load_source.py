@@ -32,7 +32,7 @@ from dealdb.loader.writing.delete_missing import Missing
 from dealdb.loader.writing.dry_run import DryRun
 from dealdb.loader.writing.resume import Trail, open_trail
 from dealdb.loader.writing.run import Load
-from dealdb.store.commit.definitions import Seen
+from dealdb.store.history.confirm import Seen
 
 logger = logging.getLogger(__name__)
 

@@ -29,13 +29,13 @@ from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.findings import Findings, repeated_lines
-from dealdb.loader.writing.kept_chunks import KeptChunks
+from dealdb.loader.writing.kept_chunks import KeptChunks, ahead
 from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.row_moments import RowMoments
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.definitions import Seen
+from dealdb.store.history.confirm import Seen
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker
 from dealdb.store.log.entry import Position
@@ -246,7 +246,7 @@ class Load:
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         kept = KeptChunks(self._source, 4 * KEPT_BYTES if small else 0)
         self._again = kept.again
-        for chunk in _ahead(self._source.chunks()):
+        for chunk in ahead(self._source.chunks()):
             self._look_at(chunk)
             self._meter.checked(chunk)
             kept.add(chunk)
@@ -397,12 +397,3 @@ def _make_ready(batches: Sequence[Batch]) -> None:
     for batch in batches:
         if batch.likely_new:
             batch.make_ready()
-
-
-def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, each read while the one before is used."""
-    with Worker("dealdb-read") as reader:
-        coming = reader.submit(next, chunks, None)
-        while chunk := coming.result():
-            coming = reader.submit(next, chunks, None)
-            yield chunk

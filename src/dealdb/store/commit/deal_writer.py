@@ -20,6 +20,7 @@ from dealdb.model.schema import Field, FieldType, Schema, check_field_name
 from dealdb.model.values import encode, encode_id, infer, widened
 from dealdb.store.commit.change import (
     Condition,
+    Lazily,
     Mark,
     Reply,
     adding,
@@ -28,7 +29,6 @@ from dealdb.store.commit.change import (
     setting_one,
 )
 from dealdb.store.commit.definitions import Definitions
-from dealdb.store.commit.lazily import Lazily
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult, Written
 from dealdb.store.keys import Keys

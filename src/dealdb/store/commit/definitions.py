@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
@@ -14,10 +14,6 @@ from dealdb.store.bounds.wall import Reading, number_in
 from dealdb.store.commit.change import Change, Condition, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format
-
-if TYPE_CHECKING:
-    # it imports Polars, which takes longer than a single deal takes to save
-    from dealdb.store.log.entry import Position
 
 # each lost race means that another process got its change in; more losses than this are not a race
 _MAX_TRIES = 100
@@ -31,26 +27,6 @@ class _Defined:
     schema_version: str
     pipeline: Pipeline
     pipeline_version: str
-
-
-class Seen(NamedTuple):
-    """
-    What one look at a collection has found.
-
-    Attributes
-    ----------
-    schema, pipeline
-        Those in force.
-    position
-        The last commit.
-    n_deals
-        Deals that exist.
-    """
-
-    schema: Schema
-    pipeline: Pipeline
-    position: Position
-    n_deals: int
 
 
 class Definitions:
@@ -103,18 +79,11 @@ class Definitions:
         self._refresh()
         return self
 
-    def look(self) -> Seen:
-        """Read both again, and how far the collection is at that very moment. One round trip."""
-        from dealdb.store.log.reader import position_in
-
-        schema, pipeline, seq, chain, n_deals = self._read("hash", "deals")
-        found = self._take(schema, pipeline, seq)
-        return Seen(
-            found.schema,
-            found.pipeline,
-            position_in(self._keys.meta, seq, chain),
-            number_in(f"deals in {self._keys.meta!r}", n_deals),
-        )
+    def refresh_with(self, *more: str) -> list[Any]:
+        """Read both again, and return more fields of the state, of the same moment. One round trip."""
+        schema, pipeline, seq, *found = self._read(*more)
+        self._take(schema, pipeline, seq)
+        return found
 
     def _refresh(self) -> _Defined:
         return self._take(*self._read())

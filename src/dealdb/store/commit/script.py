@@ -21,9 +21,8 @@ from dealdb.connection import Link
 from dealdb.errors import ServerRefused, StoreError
 from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import from_epoch_ms
-from dealdb.store.commit.change import Change, Reply
+from dealdb.store.commit.change import Change, Lazily, Reply
 from dealdb.store.commit.durability import Wait, is_reached
-from dealdb.store.commit.lazily import Lazily
 from dealdb.store.keys import Keys
 
 _SCRIPT = files("dealdb.store.commit").joinpath("commit.lua").read_bytes()

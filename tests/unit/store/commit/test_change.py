@@ -1,10 +1,10 @@
-"""Items are made once, when they are asked for."""
+"""Changes that are made once, when they are asked for."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from dealdb.store.commit.lazily import Lazily
+from dealdb.store.commit.change import Lazily
 
 
 def test_each_is_made_once_by_whichever_part_asks_first() -> None:
