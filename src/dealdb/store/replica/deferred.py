@@ -86,3 +86,14 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     places = pl.Series(range(len(column)), dtype=pl.UInt32)
     places.scatter(rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32))
     return pl.concat([column, values.rename(column.name)]).gather(places)
+
+
+def with_fewer_pieces(column: pl.Series) -> pl.Series:
+    """The same, the small pieces at its end made one: a value is copied again only when its piece doubles."""
+    pieces = column.get_chunks()
+    start, size = len(pieces) - 1, len(pieces[-1])
+    while start and len(pieces[start - 1]) <= size:
+        start -= 1
+        size += len(pieces[start])
+    last = pl.concat(pieces[start:]).rechunk()
+    return pl.concat([*pieces[:start], last], rechunk=False) if start else last
