@@ -20,6 +20,7 @@ from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
+from dealdb.store.history.confirm import Seen
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -63,8 +64,8 @@ class Recorder:
             Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids
         ]
 
-    def newest(self) -> Position:
-        return Position()
+    def look(self) -> Seen:
+        return Seen(self._schema, self._pipeline, Position(), len(self.deals))
 
     def has(self, position: Position) -> bool:
         return True

@@ -14,6 +14,7 @@ from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
+from dealdb.store.history.confirm import Seen
 from dealdb.store.live.during_load import Settling
 from dealdb.store.log.entry import Position
 
@@ -144,10 +145,6 @@ class LoadTarget(Protocol):
         """Stages that are defined."""
         ...
 
-    def count(self) -> int:
-        """Deals that exist."""
-        ...
-
     def snapshot(self) -> Deals:
         """All deals as of now."""
         ...
@@ -189,8 +186,8 @@ class LoadTarget(Protocol):
         """Delete deals, unless one has a later revision; how many there were."""
         ...
 
-    def newest(self) -> Position:
-        """The last commit."""
+    def look(self) -> Seen:
+        """Fields, stages, the last commit and the number of deals, all of one moment."""
         ...
 
     def has(self, position: Position) -> bool:

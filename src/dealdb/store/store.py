@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dealdb.store.commit.batch import Batch
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
+    from dealdb.store.history.confirm import Seen
     from dealdb.store.live.columns import LiveColumns
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
@@ -337,6 +338,16 @@ class Store(StoreHistory):
         from dealdb.store.history.confirm import newest
 
         return newest(self.link, self.keys)
+
+    def look(self) -> Seen:
+        """
+        Schema, pipeline, last commit and number of deals, all of one moment; see ``confirm.look``.
+
+        For a change that ``promise`` has prepared: hashes that nobody has adopted are not counted.
+        """
+        from dealdb.store.history.confirm import look
+
+        return look(self.keys, self._definitions)
 
     def has(self, position: Position) -> bool:
         """Whether a commit is in the history; see ``reading.is_known``."""

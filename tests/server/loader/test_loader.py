@@ -16,6 +16,7 @@ import pytest
 
 from connected import in_threads
 from dealdb import DealDatabase
+from dealdb.connection import round_trips
 from dealdb.errors import ConflictError, LoadError, ServerUnavailable
 from dealdb.loader import Progress
 from dealdb.model.values import Value
@@ -57,6 +58,14 @@ def test_deals_behind_one_that_exists_are_still_added_in_bulk(db: DealDatabase) 
     kinds = [fields[11].decode() for _, fields in log[before:]]
     assert kinds == [*["add"] * 7, "set", *["add"] * 12]
     assert values_of(db, "D700") == {"id": "D700", "amount": 700}
+
+
+def test_the_state_of_a_collection_is_read_once_a_load(db: DealDatabase) -> None:
+    db.loader.load([{"id": "1", "name": "a", "stage": "Lead"}], rejects=False)
+    before = round_trips()
+    db.loader.load([{"id": "2", "name": "b", "stage": "Lead"}], rejects=False)
+    # commits, and what confirms them, are another thread's
+    assert round_trips() - before == 1
 
 
 def test_a_file_becomes_the_columns_of_every_process(

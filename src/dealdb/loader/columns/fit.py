@@ -56,6 +56,8 @@ _STATE_CODE = "statecode"
 _REGION = "^[A-Z]{2,3}$"
 # names at the beginning of a list, which are what everybody would take
 _OBVIOUS = 4
+# looked at before the others
+_FIRST_ROWS = 64
 _NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "nan", "nat", r"\n")
 
 
@@ -124,15 +126,30 @@ class Fits:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Count the cells of some more rows."""
-        for field, rivals in self._rivals.items():
-            for header in rivals:
-                counts = field == "id" or self._is_open(header, field)
-                if header in frame.columns and counts:
-                    kind = _NAMED_CURRENCY if self._has_rival_name(field) else field
-                    seen = self._cells[header, field]
-                    _count(seen, kind, frame[header])
-                    if field == "id" and not _is_name(header):
-                        seen.add_numbers(frame, header)
+        pairs = [pair for pair in self.open_pairs() if pair[0] in frame.columns]
+        # the first cells of most columns leave nothing open that the others could tell
+        self._count(frame.head(_FIRST_ROWS), pairs)
+        rest = frame.slice(_FIRST_ROWS)
+        if not rest.is_empty():
+            still_open = set(self.open_pairs())
+            self._count(rest, [pair for pair in pairs if pair in still_open])
+        for header, field in pairs:
+            if field == "id" and not _is_name(header):
+                self._cells[header, field].add_numbers(frame, header)
+
+    def _count(self, frame: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> None:
+        if not pairs:
+            return
+        # all in one go: of a few cells each expression on its own would cost more than the cells
+        found = frame.select(
+            _counts(frame, header, _NAMED_CURRENCY if self._has_rival_name(field) else field)
+            for header, field in pairs
+        )
+        for pair, (n, fit, flags) in zip(pairs, found.row(0), strict=True):
+            seen = self._cells[pair]
+            seen.n += n
+            seen.fit += fit
+            seen.flags += flags
 
     def open_pairs(self) -> Iterator[tuple[str, str]]:
         """Columns with a field that they may still turn out not to be."""
@@ -248,29 +265,30 @@ class Fits:
         return seen.flags == seen.n or key_of(header) != key_of(str(public_name(field)))
 
 
-def _count(seen: _Cells, field: str, cells: pl.Series) -> None:
-    texts = cells.drop_nulls().str.strip_chars()
+def _counts(frame: pl.DataFrame, header: str, field: str) -> pl.Expr:
+    """Of a column, as one value: cells that are not empty, those of them that fit the field, and flags."""
+    texts = pl.col(header).str.strip_chars()
     words = texts.str.to_lowercase()
-    texts = texts.filter(~words.is_in(_NOTHING))
-    seen.n += texts.len()
-    fitting = _fitting(field, texts)
-    if field == "id" and not _is_name(cells.name):
+    is_there = words.is_not_null() & ~words.is_in(_NOTHING)
+    if field == _NAMED_CURRENCY:
+        cells = frame[header].drop_nulls().str.strip_chars().unique().to_list()
+        fitting = texts.is_in([text for text in cells if is_currency(text)])
+    elif field == "id" and not _is_name(header):
         fitting = texts.str.contains(_NUMBERED) & texts.str.contains("[0-9]")
-    seen.fit += int(fitting.sum())
-    if field in _DATES:
-        seen.flags += int(words.is_in([*TRUE_WORDS, *FALSE_WORDS]).sum())
+    else:
+        fitting = _fitting(field, texts)
+    flags = words.is_in([*TRUE_WORDS, *FALSE_WORDS]) if field in _DATES else pl.lit(value=False)
+    counts = [is_there.sum(), (is_there & fitting).sum(), flags.sum()]
+    return pl.concat_list(each.cast(pl.Int64) for each in counts).alias(f"{header}\0{field}")
 
 
-def _fitting(field: str, texts: pl.Series) -> pl.Series:
+def _fitting(field: str, texts: pl.Expr) -> pl.Expr:
     if field in _DATES:
         return texts.str.contains(_DATE)
     if field in _NUMBERS:
         return texts.str.contains(_NUMBER) & ~texts.str.contains(r"^[0-9]{1,4}[-/][0-9]{1,2}[-/]")
     if field == "currency":
         return texts.str.contains(_WORD)
-    if field == _NAMED_CURRENCY:
-        known = [text for text in texts.unique().to_list() if is_currency(text)]
-        return texts.is_in(known)
     if field == "name":
         return texts.str.contains(r"\p{L}")
     if field == "id":

@@ -252,10 +252,12 @@ def find_header(name: str, headers: Collection[str]) -> str | None:
     """The header that a caller means: exactly so, or but for case, spaces and punctuation."""
     if name in headers:
         return name
-    same = [header for header in headers if _key(header) == _key(name)]
+    key = _key(name)
+    same = [header for header in headers if _key(header) == key]
     return same[0] if len(same) == 1 else None
 
 
+@lru_cache(maxsize=4096)
 def _key(header: str) -> str:
     return key_of(_bare(header))
 

@@ -18,6 +18,7 @@ from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
+from dealdb.store.history.confirm import Seen
 from dealdb.store.log.entry import Position
 
 
@@ -53,10 +54,6 @@ class DryRun:
         """Stages that there would be."""
         return self._pipeline
 
-    def count(self) -> int:
-        """Deals that exist."""
-        return len(self._rows)
-
     def snapshot(self) -> Deals:
         """Deals that exist."""
         return self._snapshot
@@ -79,9 +76,9 @@ class DryRun:
         """Something for each deal that would exist, None for the others."""
         return [_Found() if self._exists(deal_id) else None for deal_id in ids]
 
-    def newest(self) -> Position:
-        """Nowhere: a dry run adds no commit."""
-        return Position()
+    def look(self) -> Seen:
+        """What there would be; the last commit is nowhere, as a dry run adds none."""
+        return Seen(self._schema, self._pipeline, Position(), len(self._rows))
 
     def has(self, position: Position) -> bool:  # noqa: ARG002  # the store's signature
         """Yes: nothing is written that depends on it."""

@@ -156,16 +156,20 @@ class Follower:
 
     def _once(self, lines: Lines) -> None:
         store, options = self._store(), self._options
+        # before a look: hashes of another program that are to be adopted count as deals that exist
+        store.promise(options.promised)
+        seen = store.look()
         source: Source = _LinesSource(self.total.source, lines)
-        source = WithPlainIds(source, options.mapping, store.schema())
-        source = WithoutDeleted(source, options.mapping, store.schema())
+        source = WithPlainIds(source, options.mapping, seen.schema)
+        source = WithoutDeleted(source, options.mapping, seen.schema)
         if options.id_from is not None:
-            source = WithIds(source, options.id_from, options.mapping, store.schema())
+            source = WithIds(source, options.id_from, options.mapping, seen.schema)
         held = _HeldRejects()
-        self._since = self._since or store.newest()
+        self._since = self._since or seen.position
         run = Load(
-            store, source, options, held, lambda _: None, since=self._since, known=self._profile
-        )
+            store, source, options, held, lambda _: None, seen=seen, since=self._since,
+            known=self._profile,
+        )  # fmt: skip
         run.run()
         self._since = run.since
         self._rejected.add(held.found)

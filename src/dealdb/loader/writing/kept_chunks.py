@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dealdb.loader.chunk import Chunk, Source
+from dealdb.store.live.worker import Worker
 
 # what a reject takes beside its text
 _REJECT_BYTES = 500
@@ -40,3 +41,12 @@ class KeptChunks:
     def again(self) -> Iterable[Chunk]:
         """All chunks, from the first."""
         return self._kept if self._left > 0 else self._source.chunks()
+
+
+def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The same chunks, each read while the one before is used."""
+    with Worker("dealdb-read") as reader:
+        coming = reader.submit(next, chunks, None)
+        while chunk := coming.result():
+            coming = reader.submit(next, chunks, None)
+            yield chunk

@@ -32,7 +32,7 @@ from dealdb.loader.writing.delete_missing import Missing
 from dealdb.loader.writing.dry_run import DryRun
 from dealdb.loader.writing.resume import Trail, open_trail
 from dealdb.loader.writing.run import Load
-from dealdb.store.log.entry import Position
+from dealdb.store.history.confirm import Seen
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +74,19 @@ def load_source(
         )
         target = DryRun(store()) if options.dry_run else store()
         target.promise(options.promised)
-        since = target.newest()
+        seen = target.look()
+        since = seen.position
         table = None if options.stages is None else read_stages(options.stages)
-        opened = _completed(opened, options, target, table)
+        opened = _completed(opened, options, seen, table)
         missing = _missing(target, options, select)
-        trail = _trail(target, file, options, table, since)
+        trail = _trail(target, file, options, table, seen)
+        if trail and trail.reached:
+            # only now nothing of the earlier run can take effect any more
+            seen = target.look()
         with target.settling() as settling:
             load = Load(
-                target, opened, options, rejected, show, since=since, missing=missing, table=table,
-                trail=trail, settling=settling,
+                target, opened, options, rejected, show, seen=seen, since=since, missing=missing,
+                table=table, trail=trail, settling=settling,
             )  # fmt: skip
             load.run()
         report = load.report(time.perf_counter() - begun)
@@ -119,19 +123,20 @@ def _places(source: Any, opened: Source, options: LoadOptions) -> list[Path]:
 
 
 def _completed(
-    source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
+    source: Source, options: LoadOptions, seen: Seen, table: StageTable | None
 ) -> Source:
     """A source without totals and deleted records, with the stages, outcomes and ids that it leaves unsaid."""
-    source = WithoutBlankRows(source, options.mapping, store.schema())
-    source = WithPlainIds(source, options.mapping, store.schema())
-    source = WithoutDeleted(source, options.mapping, store.schema())
-    source = WithoutSummaries(source, options.mapping, store.schema())
-    source = TrimmedNames(source, options.mapping, store.schema())
+    schema = seen.schema
+    source = WithoutBlankRows(source, options.mapping, schema)
+    source = WithPlainIds(source, options.mapping, schema)
+    source = WithoutDeleted(source, options.mapping, schema)
+    source = WithoutSummaries(source, options.mapping, schema)
+    source = TrimmedNames(source, options.mapping, schema)
     if table:
-        source = WithStages(source, table, options.mapping, store.schema())
-    source = WithStatuses(source, options.mapping, store.schema(), store.pipeline())
+        source = WithStages(source, table, options.mapping, schema)
+    source = WithStatuses(source, options.mapping, schema, seen.pipeline)
     if options.id_from is not None:
-        source = WithIds(source, options.id_from, options.mapping, store.schema())
+        source = WithIds(source, options.id_from, options.mapping, schema)
     return source
 
 
@@ -158,15 +163,15 @@ def _trail(
     file: Path | None,
     options: LoadOptions,
     table: StageTable | None,
-    since: Position,
+    seen: Seen,
 ) -> Trail | None:
     if file is None or options.dry_run:
         return None
     terms = options.terms(table)
     if options.at is not None:
         # in which the days of the rows begin
-        terms["time zone of the pipeline"] = store.pipeline().zone
-    trail = open_trail(store, file, terms, since, resume=options.resume)
+        terms["time zone of the pipeline"] = seen.pipeline.zone
+    trail = open_trail(store, file, terms, seen.position, resume=options.resume)
     if trail.reached:
         n_rows, n_deleted = sum(trail.reached.counts.values()), trail.reached.deleted or 0
         logger.info(

@@ -273,9 +273,9 @@ def _fingerprint(value: object) -> str:
     return blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
-def begun_of(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:
-    """How far a load is before its first row: nowhere, or where the run that it continues was."""
-    n_deals, reached = store.count(), trail.reached if trail else None
+def begun_of(n_deals: int, missing: Missing | None, trail: Trail | None) -> Progressed:
+    """How far a load into so many deals is before its first row: nowhere, or where the run that it continues was."""
+    reached = trail.reached if trail else None
     if reached:
         # deals that have come from elsewhere may have fields that the rows lack
         all_new = reached.all_new and n_deals == reached.counts["inserted"]

@@ -7,7 +7,7 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -29,12 +29,13 @@ from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.findings import Findings, repeated_lines
-from dealdb.loader.writing.kept_chunks import KeptChunks
+from dealdb.loader.writing.kept_chunks import KeptChunks, ahead
 from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.row_moments import RowMoments
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
+from dealdb.store.history.confirm import Seen
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker
 from dealdb.store.log.entry import Position
@@ -60,8 +61,10 @@ class Load:
         Gets the rows that can't be loaded.
     show
         Called with how far it is.
+    seen
+        The collection, as it was when the load began.
     since
-        Last commit of the collection before the load.
+        Last commit from which on the server must not have lost anything; by default that of ``seen``.
     missing
         What is to be deleted at the end if the source doesn't have it.
     table
@@ -82,26 +85,27 @@ class Load:
         rejected: RejectsFile,
         show: ProgressCallback,
         *,
-        since: Position,
+        seen: Seen,
+        since: Position | None = None,
         missing: Missing | None = None,
         table: StageTable | None = None,
         trail: Trail | None = None,
         settling: Settling | None = None,
         known: Profile | None = None,
     ) -> None:
-        begun = begun_of(store, missing, trail)
+        begun = begun_of(seen.n_deals, missing, trail)
         self._store = store
         self._source = source
         self._options = options
         self._rejected = rejected
-        self._since = since
+        self._since = since or seen.position
         self._missing = replace(missing, n_deals=begun.n_deals, seq=begun.seq) if missing else None
         self._table = table
         self._trail = trail
         self._settling = settling
         self._meter = Meter(source, show)
-        self._sender = Sender(store, begun, options.on_conflict, self._meter, trail)
-        self._pipeline = store.pipeline()
+        self._sender = Sender(store, seen.schema, begun, options.on_conflict, self._meter, trail)
+        self._pipeline = seen.pipeline
         self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
@@ -143,6 +147,9 @@ class Load:
                 encoded = self._encode(chunk)
                 batches = self._batches(encoded)
                 if sending:
+                    # while the server is at the chunk before; the first ones are made as it takes them
+                    if not self._options.dry_run:
+                        _make_ready(batches)
                     sending.result()
                 self._sender.declare(encoded.fields)
                 sending = worker.submit(
@@ -239,7 +246,7 @@ class Load:
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         kept = KeptChunks(self._source, 4 * KEPT_BYTES if small else 0)
         self._again = kept.again
-        for chunk in _ahead(self._source.chunks()):
+        for chunk in ahead(self._source.chunks()):
             self._look_at(chunk)
             self._meter.checked(chunk)
             kept.add(chunk)
@@ -363,14 +370,9 @@ class Load:
         size = self._options.batch_size or min(
             DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
         )
-        batches = list(
+        return list(
             encoded.batches(size, likely_new=self._sender.news, all_new=self._all_new, whole=whole)
         )
-        for batch in batches:
-            if batch.likely_new and not self._options.dry_run:
-                # not while the server waits for it
-                batch.make_ready()
-        return batches
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}
@@ -391,10 +393,7 @@ class Load:
         return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
 
 
-def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, each read while the one before is used."""
-    with Worker("dealdb-read") as reader:
-        coming = reader.submit(next, chunks, None)
-        while chunk := coming.result():
-            coming = reader.submit(next, chunks, None)
-            yield chunk
+def _make_ready(batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        if batch.likely_new:
+            batch.make_ready()

@@ -56,6 +56,8 @@ class Sender:
     ----------
     store
         The collection.
+    schema
+        Fields that there are.
     begun
         How far the load is at the beginning: further than nowhere where it continues another.
     on_conflict
@@ -78,13 +80,14 @@ class Sender:
     def __init__(
         self,
         store: LoadTarget,
+        schema: Schema,
         begun: Progressed,
         on_conflict: str,
         meter: Meter,
         trail: Trail | None,
     ) -> None:
         self._store = store
-        self._schema = store.schema()
+        self._schema = schema
         self._begun = begun
         self._write_batch = POLICIES[on_conflict]
         # what is skipped says nothing

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha1
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, overload
 
 import msgpack
 
@@ -13,6 +14,8 @@ from dealdb.store.bounds.wall import Reading
 
 if TYPE_CHECKING:
     from dealdb.store.commit.batch import Batch
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,41 @@ class Change(NamedTuple):
     def __repr__(self) -> str:
         # without the deals
         return f"<Change {self.kind!r} of {len(self.ids)} deals>"
+
+
+class Lazily(Sequence[_Made], Generic[_Made]):
+    """
+    A sequence whose items are made when they are first asked for, and kept.
+
+    Parameters
+    ----------
+    makers
+        One for each item.
+
+    Examples
+    --------
+    >>> made = Lazily([lambda: "a", lambda: 1 / 0])
+    >>> made[0], len(made[1:])
+    ('a', 1)
+    """
+
+    def __init__(self, makers: Sequence[Callable[[], _Made]]) -> None:
+        self._makers = [cache(maker) for maker in makers]
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    @overload
+    def __getitem__(self, place: int) -> _Made: ...
+    @overload
+    def __getitem__(self, place: slice) -> Lazily[_Made]: ...
+    def __getitem__(self, place: int | slice) -> _Made | Lazily[_Made]:
+        if isinstance(place, int):
+            return self._makers[place]()
+        part: Lazily[_Made] = Lazily(())
+        # the very makers: what they have made is made
+        part._makers = self._makers[place]
+        return part
 
 
 def setting_one(

@@ -8,6 +8,7 @@ fit its successor. So every method here is a loop: prepare, commit, and where th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from dealdb.model.schema import Field, FieldType, Schema, check_field_name
 from dealdb.model.values import encode, encode_id, infer, widened
 from dealdb.store.commit.change import (
     Condition,
+    Lazily,
     Mark,
     Reply,
     adding,
@@ -185,8 +187,9 @@ class DealWriter:
         n_added = 0
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._current(schema, used))
+            # made one by one as they are sent: the server has the first ones meanwhile
             replies = self._writers.commit_all(
-                [adding(version, batch, mark) for batch, mark in noted[n_added:]]
+                Lazily([partial(adding, version, *each) for each in noted[n_added:]])
             )
             n_added += sum(reply.is_done for reply in replies)
             if n_added == len(batches) or replies[-1].status == "known":

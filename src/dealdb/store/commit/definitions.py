@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
@@ -78,11 +79,24 @@ class Definitions:
         self._refresh()
         return self
 
+    def refresh_with(self, *more: str) -> list[Any]:
+        """Read both again, and return more fields of the state, of the same moment. One round trip."""
+        schema, pipeline, seq, *found = self._read(*more)
+        self._take(schema, pipeline, seq)
+        return found
+
     def _refresh(self) -> _Defined:
-        schema, pipeline, seq, form = self._link.call(
-            "HMGET", self._keys.meta, "schema", "pipeline", "seq", "format", retry=True
-        )
+        return self._take(*self._read())
+
+    def _read(self, *more: str) -> list[Any]:
+        """Schema, pipeline and the last commit's number as the server has them, and some fields more."""
+        fields = ("schema", "pipeline", "seq", *more)
+        reply = self._link.call("HMGET", self._keys.meta, "format", *fields, retry=True)
+        form, *found = list(reply)
         check_format(self._keys, form)
+        return found
+
+    def _take(self, schema: bytes | None, pipeline: bytes | None, seq: bytes | None) -> _Defined:
         with Reading(f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r}"):
             found = _Defined(
                 Schema.from_json(schema) if schema else Schema.standard(),

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha1
 from importlib.resources import files
-from itertools import count
 from typing import Any, NamedTuple, Self, TypeAlias
 from zlib import crc32
 
@@ -21,7 +21,7 @@ from dealdb.connection import Link
 from dealdb.errors import ServerRefused, StoreError
 from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import from_epoch_ms
-from dealdb.store.commit.change import Change, Reply
+from dealdb.store.commit.change import Change, Lazily, Reply
 from dealdb.store.commit.durability import Wait, is_reached
 from dealdb.store.keys import Keys
 
@@ -60,12 +60,14 @@ class Sending(NamedTuple):
         """Give each change a digest."""
         # not the contents alone: two commits may say the same, and are two all the same
         nonce = secrets.token_hex(4)
-        return cls(
-            writer, known, changes, first, [nonce + _digest_of(change) for change in changes]
-        )
+        # only when it is asked for: it needs the change, and the server may have the first ones by then
+        makers = [partial(_digest_of, changes, place, nonce) for place in range(len(changes))]
+        digests = [makers[0]()] if len(makers) == 1 else Lazily(makers)
+        return cls(writer, known, changes, first, digests)
 
-    def __iter__(self) -> Iterator[tuple[Change, int, str]]:  # type: ignore[override]
-        return zip(self.changes, count(self.first), self.digests)
+    def at(self, place: int) -> tuple[Change, int, str]:
+        """One of the changes, its counter and its digest."""
+        return self.changes[place], self.first + place, self.digests[place]
 
 
 class CommitScript:
@@ -106,18 +108,24 @@ class CommitScript:
         ----
         One round trip; another where the server does not have the script yet.
         """
-        commits = [self._arguments(sending, *each) for each in sending]
         try:
             answers, reached = self._exchange(
-                [("EVALSHA", _SCRIPT_SHA1, *commit) for commit in commits], wait
+                self._commands(sending, "EVALSHA", _SCRIPT_SHA1), wait
             )
         except ServerRefused as refusal:
             if refusal.reply != "NOSCRIPT":
                 raise
-            answers, reached = self._exchange(
-                [("EVAL", _SCRIPT, *commit) for commit in commits], wait
-            )
+            answers, reached = self._exchange(self._commands(sending, "EVAL", _SCRIPT), wait)
         return [Reply(status.decode(), tuple(rest)) for status, *rest in answers], reached
+
+    def _commands(self, sending: Sending, *words: str | bytes) -> Sequence[_Command]:
+        """The commands that run the script, each made when it is packed."""
+
+        def command(place: int) -> _Command:
+            return (*words, *self._arguments(sending, *sending.at(place)))
+
+        n = len(sending.changes)
+        return [command(0)] if n == 1 else Lazily([partial(command, place) for place in range(n)])
 
     def _exchange(self, commands: Sequence[_Command], wait: Wait | None) -> tuple[list[Any], bool]:
         if wait:
@@ -176,9 +184,10 @@ def _flat(texts: Mapping[str, str | None]) -> list[str]:
     return [str(len(texts)), *given, *cleared, *given.values()]
 
 
-def _digest_of(change: Change) -> str:
-    """8 hex digits of what a change says."""
+def _digest_of(changes: Sequence[Change], place: int, nonce: str) -> str:
+    """A nonce and 8 hex digits of what one of the changes says."""
+    change = changes[place]
     payload = change.payload
     said = "\0".join((change.kind, change.version, change.condition.text, *change.ids)).encode()
     content = crc32(payload.encode() if isinstance(payload, str) else payload, crc32(said))
-    return f"{content:08x}"
+    return f"{nonce}{content:08x}"

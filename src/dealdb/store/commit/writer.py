@@ -42,8 +42,8 @@ class _Open:
     ----------
     n
         How many, with the counters behind the writer's.
-    digest
-        Of the last one.
+    digests
+        Of each.
     is_doubtful
         Whether a copy was sent that was not answered.
     happened
@@ -53,10 +53,15 @@ class _Open:
     """
 
     n: int
-    digest: str
+    digests: Sequence[str]
     is_doubtful: bool = False
     happened: bool | None = None
     is_lost: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Of the last one."""
+        return self.digests[-1]
 
 
 class _Reached(NamedTuple):
@@ -177,7 +182,7 @@ class Writer:
 
     def _commit(self, changes: Sequence[Change]) -> list[Reply]:
         sending = Sending.of(self._name, self._known, changes, self._reached.counter + 1)
-        sent = _Open(len(changes), sending.digests[-1])
+        sent = _Open(len(changes), sending.digests)
         # before anything is sent: whatever ends this without an answer leaves the outcome open
         self._reached = _Reached(self._reached.counter, sent)
         replies = self._send(sending, sent)

@@ -124,3 +124,14 @@ def nothing_waits() -> Waiting:
 
 def _none(*_: object) -> None:
     return None
+
+
+def with_fewer_pieces(column: pl.Series) -> pl.Series:
+    """The same, the small pieces at its end made one: a value is copied again only when its piece doubles."""
+    pieces = column.get_chunks()
+    start, size = len(pieces) - 1, len(pieces[-1])
+    while start and len(pieces[start - 1]) <= size:
+        start -= 1
+        size += len(pieces[start])
+    last = pl.concat(pieces[start:]).rechunk()
+    return pl.concat([*pieces[:start], last], rechunk=False) if start else last

@@ -28,11 +28,17 @@ from dealdb.store.log.entry import (
     unknown_kind,
 )
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.deferred import Ahead, Waiting, nothing_waits, with_values
+from dealdb.store.replica.deferred import (
+    Ahead,
+    Waiting,
+    nothing_waits,
+    with_fewer_pieces,
+    with_values,
+)
 from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.row_log import RowLog
 
-# appending adds a chunk; a scan slows down with their number, and joining them copies the column
+# appending to texts adds a piece; a scan slows down with their number
 _MAX_CHUNKS = 32
 # commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
@@ -245,7 +251,7 @@ class Replica:
         self._scatter(gathered)
         for name, column in self.columns.items():
             if column.n_chunks() > _MAX_CHUNKS:
-                self.columns[name] = column.rechunk()
+                self.columns[name] = with_fewer_pieces(column)
 
     def _add(self, run: Run) -> None:
         frames: list[pl.DataFrame] = []

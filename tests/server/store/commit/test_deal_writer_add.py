@@ -19,8 +19,9 @@ from dealdb.errors import (
 )
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store import Store
+from dealdb.store.commit import deal_writer
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.change import Mark
+from dealdb.store.commit.change import Change, Mark, adding
 from dealdb.store.hashes import as_dict
 from lossy import Fault, FaultyLink, Network, is_commit
 from servers import Server
@@ -313,6 +314,29 @@ def test_interrupted_commit_that_was_carried_out_counts(link: Link) -> None:
         store.add(store.schema(), [batch()])
     assert store.write(store.schema(), batch()).unchanged == N
     assert store.count() == N + 1
+
+
+def test_interrupt_while_a_later_batch_is_made(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, made = Store(link), 0
+
+    def interrupted(version: str, some: Batch, mark: Mark | None) -> Change:
+        nonlocal made
+        made += 1
+        if made == 3:
+            # the server may have the first ones by now
+            raise KeyboardInterrupt
+        return adding(version, some, mark)
+
+    store.save({"id": "first", "name": "one", "stage": "Lead"})
+    with monkeypatch.context() as patched:
+        patched.setattr(deal_writer, "adding", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.add(store.schema(), [batch(first) for first in range(0, 4 * N, N)])
+    assert made == 3
+    # what was sent takes effect before the next commit, or not at all
+    assert store.write(store.schema(), batch(3 * N)).inserted == N
+    assert store.count() - N - 1 in (0, N, 2 * N)
+    assert not store.check().differences
 
 
 def test_deals_of_other_programs_are_set(link: Link, store: Store) -> None:

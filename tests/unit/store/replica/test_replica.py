@@ -83,3 +83,20 @@ def test_many_commits_at_once_are_the_same_as_one_by_one(changes: list[Change], 
 def test_value_set_after_it_was_cleared_stays(first: str | None) -> None:
     """Polars writes the nulls of a scatter last."""
     check([([0], {"amount": "1"}), ([0], {"amount": first}), ([0], {"amount": "2"})], lag=2)
+
+
+def test_a_long_column_of_texts_is_not_copied_for_what_is_appended() -> None:
+    replica, height = Replica(), 10_000
+    replica.apply([entry(1, "schema", 0, [], SCHEMA.to_json().encode())])
+    ids = [f"{row}" for row in range(height)]
+    rows = list(range(height))
+    replica.apply([entry(2, "set", 0, rows, msgpack.packb([ids, ["name"], [ids]]))])
+    for seq in range(3, 203):
+        ids.append(f"{height}")
+        data = msgpack.packb([[f"{height}"], ["name"], [[f"{height}"]]])
+        replica.apply([entry(seq, "set", height, [height], data)])
+        height += 1
+        sizes = [len(piece) for piece in replica.columns["name"].get_chunks()]
+        assert sizes[0] == 10_000
+        assert len(sizes) <= 33
+    assert replica.columns["name"].to_list() == ids
