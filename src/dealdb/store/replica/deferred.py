@@ -127,10 +127,11 @@ def _none(*_: object) -> None:
 
 
 def with_fewer_pieces(column: pl.Series) -> pl.Series:
-    """The same, the small pieces at its end made one: a value is copied again only when its piece doubles."""
+    """The same, the small pieces at its end made one: a value is copied again only when its piece has grown by half."""
     pieces = column.get_chunks()
     start, size = len(pieces) - 1, len(pieces[-1])
-    while start and len(pieces[start - 1]) <= size:
+    # pieces that get smaller little by little are made one as well
+    while start and len(pieces[start - 1]) <= 2 * size:
         start -= 1
         size += len(pieces[start])
     last = pl.concat(pieces[start:]).rechunk()
