@@ -59,7 +59,7 @@ class KeptIndex:
             return None
         index, since = self._made
         # the texts of an older snapshot differ from those of the index in the same rows
-        changed = log.since(min(since, length), max(since, length))
+        changed = log.since(min(since, length), max(since, length)).to_numpy()
         n_changed = len(changed) + abs(frame.height - index.height)
         if n_changed > max(_MOST_CHANGED, index.height // _A_PART):
             self._make(frame, length)
@@ -67,7 +67,7 @@ class KeptIndex:
             return None
         # a select would take milliseconds
         texts = pl.DataFrame([frame[name] for name in names])
-        return IndexedSearch(index, texts, kept, changed.to_numpy())
+        return IndexedSearch(index, texts, kept, changed)
 
     def _make(self, frame: pl.DataFrame, length: int) -> None:
         if self._searches < _SEARCHES or time.monotonic() < self._not_before:

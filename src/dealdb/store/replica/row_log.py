@@ -44,4 +44,6 @@ class RowLog:
 
     def since(self, begin: int, end: int) -> pl.Series:
         """Rows changed between two lengths, each once, ascending."""
+        if begin == end:
+            return pl.Series([], dtype=pl.UInt32)
         return pl.Series(self._rows[begin:end], dtype=pl.UInt32).unique().sort()

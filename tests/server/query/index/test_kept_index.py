@@ -126,8 +126,8 @@ def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
     assert old.text_changes is not None
     found = kept_index.index_for(old, ["name"], None)
     assert found is not None
-    assert found.scores(["globex"], typos=False) == []
-    assert len(found.scores(["acme"], typos=False)) == 20
+    assert len(found.found(["globex"], typos=False)) == 0
+    assert len(found.found(["acme"], typos=False)) == 20
 
 
 def test_a_program_that_ends_does_not_wait_for_the_index(server: Server) -> None:
