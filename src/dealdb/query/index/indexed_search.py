@@ -116,6 +116,8 @@ class IndexedSearch:
             rest_apart = first_hits(self._texts, apart, words, typos=typos)
         scanned = _distinct(np.concatenate([rest_apart.to_numpy(), whole_apart.to_numpy()]))
         first = _merged(whole, whole_apart.to_numpy())
+        if len(first) == MAX_RANKED and not len(scanned):
+            return first, apart
         # among so many rows there are enough others
         every = _merged(rows, scanned)
         rest = every[~np.isin(every, first)][: MAX_RANKED - len(first)]

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
-# the scan of fewer takes some milliseconds
-LEAST_ROWS = 1_000
+# the scan of fewer takes no longer
+LEAST_ROWS = 50
 # the search that has the index made: a command that searches once is done before it would be
 _SEARCHES = 2
-# changed and new rows are scanned; with so many of them the index is made anew, with even more all rows are scanned
+# changed and new rows are scanned; with so many of them the index is made anew, with even more all rows are scanned:
+# a thirty-second of all, of fewer than 320,000 up to this number, but an eighth at most
 _MOST_CHANGED = 10_000
-_A_PART = 32
+_A_PART, _LARGEST_PART = 32, 8
 _FAR_TOO_MANY = 100_000
 # making it takes no more of the time than one part in so many
 _PAUSE = 10
@@ -61,7 +62,7 @@ class KeptIndex:
         # the texts of an older snapshot differ from those of the index in the same rows
         changed = log.since(min(since, length), max(since, length)).to_numpy()
         n_changed = len(changed) + abs(frame.height - index.height)
-        if n_changed > max(_MOST_CHANGED, index.height // _A_PART):
+        if n_changed > _most_changed(index.height):
             self._make(frame, length)
         if n_changed > _FAR_TOO_MANY or frame.height < index.height:
             return None
@@ -101,6 +102,19 @@ class KeptIndex:
             self._not_before = time.monotonic() + _PAUSE * took
             self._lock.release()
         logger.info("index of words made; rows: %d, seconds: %.3f", frame.height, took)
+
+
+def _most_changed(height: int) -> int:
+    """
+    Rows that may have changed before the index is made anew.
+
+    Examples
+    --------
+    >>> [_most_changed(height) for height in (100, 10_000, 100_000, 1_000_000)]
+    [50, 1250, 10000, 31250]
+    """
+    few = min(_MOST_CHANGED, max(height // _LARGEST_PART, LEAST_ROWS))
+    return max(few, height // _A_PART)
 
 
 # another log stands for texts of which nothing is known

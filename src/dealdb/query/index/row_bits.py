@@ -36,7 +36,8 @@ def rows_of(bits: NDArray[np.uint64], most: int) -> NDArray[np.uint32]:
     """The rows of a set, ascending; of very many the first ``most``."""
     words = np.flatnonzero(bits)[:most]
     inside = np.unpackbits(bits[words].view(np.uint8), bitorder="little")
-    found = np.flatnonzero(inside)[:most]
+    # as truth values, which take a third of the time
+    found = np.flatnonzero(inside.view(np.bool_))[:most]
     rows: NDArray[np.uint32] = (words[found // _A_WORD] * _A_WORD + found % _A_WORD).astype(
         np.uint32
     )

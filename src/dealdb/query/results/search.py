@@ -214,15 +214,13 @@ def _best(
 ) -> list[int]:
     """Rows with the best scores; of equal ones those come first whose ids do, as texts."""
     least = min(nlargest(limit, scores), default=0.0)
-    best = [(row, score) for row, score in zip(rows, scores, strict=True) if score >= least]
-    some = [row for row, _ in best]
+    some = [row for row, score in zip(rows, scores, strict=True) if score >= least]
     ids = frame["id"][some].to_list() if some and "id" in frame.columns else some
-    # rows that are in no database may have no id
-    keys = [
-        (-score, id_ is None, "" if id_ is None else id_, row)
-        for (row, score), id_ in zip(best, ids, strict=True)
-    ]
-    return [row for *_, row in nsmallest(limit, keys)]
+    if None in ids:
+        # rows that are in no database may have no id
+        ids = [(id_ is None, "" if id_ is None else id_) for id_ in ids]
+    best = zip([-score for score in scores if score >= least], ids, some, strict=True)
+    return [row for *_, row in nsmallest(limit, best)]
 
 
 def _candidates(

@@ -211,6 +211,19 @@ def test_a_process_without_further_threads_scans(
     assert searched_until_made(db)
 
 
+def test_an_index_of_few_deals_is_made_anew_after_few_changes(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_index, "_MOST_CHANGED", 10_000)
+    db.loader.load([{"id": i, "name": "acme" if i == 1 else "b"} for i in range(80)], bar=False)
+    assert searched_until_made(db)
+    first = kept_of(db)._made
+    for i in range(20, 31):
+        db.save_deal({"id": i, "name": "globex"})
+    assert searched_until_made(db)
+    assert kept_of(db)._made is not first
+
+
 def test_a_closed_database_leaves_no_index(server: Server) -> None:
     with DealDatabase.from_url(server.url) as db:
         db.save_deal({"id": 1, "name": "acme"})
