@@ -8,6 +8,7 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.made_of_texts import made_of_texts
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import HistoryReset
@@ -62,4 +63,5 @@ def open_checkpoint(
         height=generation.height,
         stages=generation.stages,
         has_deleted=generation.has_deleted,
+        made_of_texts=made_of_texts(generation, cache),
     )

@@ -17,6 +17,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.store.archive.made_of_texts import MadeOfTexts
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import (
@@ -77,6 +78,7 @@ class Replica:
         height: int = 0,
         stages: Collection[str] | None = (),
         has_deleted: bool = False,
+        made_of_texts: MadeOfTexts | None = None,
     ) -> None:
         self.position = position or Position()
         self.time_ms = time_ms
@@ -84,7 +86,7 @@ class Replica:
         self.pipeline = pipeline or Pipeline()
         self.changes = 0
         self.chunks: dict[str, dict[int, str]] = {}
-        self.text_changes = RowLog()
+        self.text_changes = RowLog(made_of_texts)
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
         self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})

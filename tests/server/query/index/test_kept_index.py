@@ -16,35 +16,8 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index, token_index
+from search_cases import QUESTIONS, WORDS, deal, kept_of, made
 from servers import Server
-
-FULL = "\N{FULLWIDTH LATIN CAPITAL LETTER F}ull"
-WORDS = (
-    "acme",
-    "renewal",
-    "renwal",
-    "Zürich",
-    "straße",
-    "pilot",
-    "globex",
-    "re",
-    "robot",
-    FULL,
-    "2026",
-)
-QUESTIONS = (
-    "acme",
-    "renewal zurich",
-    "renwal",
-    "strasse pil",
-    "re",
-    "robto",
-    "full",
-    "ann",
-    "2026 globex",
-    "5",
-)
-NAMES = ("name", "company", "owner", "note", "tag")
 
 
 @pytest.fixture(autouse=True)
@@ -59,19 +32,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def db(server: Server) -> Iterator[DealDatabase]:
     with DealDatabase.from_url(server.url) as found:
         yield found
-
-
-def made() -> None:
-    """Wait for the index that is being made."""
-    for thread in threading.enumerate():
-        if thread.name == "dealdb-search-index":
-            thread.join()
-
-
-def deal(draw: random.Random, number: int) -> dict[str, object]:
-    some = draw.sample(NAMES[:-1], draw.randint(0, 3))
-    texts = {name: " ".join(draw.choices(WORDS, k=draw.randint(0, 4))) or None for name in some}
-    return {"id": number, **texts, "owner": draw.choice(["Ann Lee", "Bo Acme"]), "stage": "Lead"}
 
 
 def steps(db: DealDatabase, draw: random.Random) -> Iterator[None]:
@@ -155,12 +115,6 @@ print("done")
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
-
-
-def kept_of(db: DealDatabase) -> kept_index.KeptIndex:
-    changes = db.query._source.snapshot().text_changes
-    assert changes is not None
-    return kept_index._KEPT[changes[0]]
 
 
 def searched_until_made(db: DealDatabase) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
@@ -12,41 +10,10 @@ from hypothesis import strategies as st
 
 from dealdb.query.index import indexed_search, matching, vocabulary
 from dealdb.query.index.indexed_search import IndexedSearch
-from dealdb.query.index.token_index import LAST_PLACE, token_index
+from dealdb.query.index.token_index import token_index
 from dealdb.query.results import search
 from dealdb.query.results.search import searched, words_of
-
-# few words, so that they meet: with typos, accents, a letter that stands for two, and what folds to something else
-ACME = "\N{FULLWIDTH LATIN CAPITAL LETTER A}\N{FULLWIDTH LATIN CAPITAL LETTER C}me"
-TEXT = f"""
-acme acmes acne akme {ACME} renewal renewals renwal renewed real re zurich Zürich ZÜRICH strasse straße STRASSE strase
-straxse pilot Pilot piolt pil pi 5 52 2026 2062 søren soren café cafe cafe\u0301 ﬁrm firm ①2 日本 한국 œuvre oeuvre ǆip
-İstanbul istanbul κόσμος ΚΟΣΜΟΣ ½ x² x2 ma\u00adil e_mail e-mail naïve
-"""
-WORDS = TEXT.split()
-SEPARATORS = (" ", "-", ", ", "\u2014", "_", "\n", "/")
-COLUMNS = ("id", "name", "company", "owner", "note")
-
-
-def text(words: Any = WORDS) -> st.SearchStrategy[str]:
-    part = st.tuples(st.sampled_from(words), st.sampled_from(SEPARATORS)).map("".join)
-    return st.lists(part, max_size=6).map("".join)
-
-
-@st.composite
-def frames(draw: st.DrawFn, least: int = 0) -> pl.DataFrame:
-    n = draw(st.integers(least, 14))
-    cell = st.none() | text()
-    values = {name: draw(st.lists(cell, min_size=n, max_size=n)) for name in COLUMNS[1:]}
-    if n and draw(st.booleans()):
-        # more words than an index has places for
-        values["note"][0] = (
-            "re " * draw(st.integers(LAST_PLACE - 1, LAST_PLACE + 3)) + "acme renewal"
-        )
-    ids = draw(st.permutations([f"D{i}" for i in range(n)]))
-    frame = pl.DataFrame({"id": ids, **values}, schema=dict.fromkeys(COLUMNS, pl.String))
-    return frame.with_columns(pl.col("owner").cast(pl.Categorical))
-
+from search_cases import COLUMNS, asked, frames
 
 # few rows and words are handled in another way than many
 LIMITS = (
@@ -58,7 +25,6 @@ LIMITS = (
     (vocabulary, "_FEW"),
 )
 limits = st.lists(st.sampled_from([0, 1, 3, 100]), min_size=len(LIMITS), max_size=len(LIMITS))
-asked = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
 
 
 def assert_same(
