@@ -31,3 +31,12 @@ def test_it_is_one_of_the_checkpoint(
         search = IndexedSearch(index, frame.select(COLUMNS), None, np.array(since, np.uint32))
         expected = searched(frame, words, COLUMNS, 20)
         assert searched(frame, words, COLUMNS, 20, None, search).rows() == expected.rows()
+
+
+def test_rows_that_are_left_out_are_looked_at() -> None:
+    checkpoint = pl.DataFrame({"name": ["acme", "pilot", "acme"]})
+    live = pl.DataFrame({"name": ["globex", "pilot", "acme", "acme"]})
+    index = without_rows(token_index(live, ["name"]), np.array([0], np.uint32), 3)
+    search = IndexedSearch(unpacked(packed(index)), checkpoint, None, np.empty(0, np.uint32))
+    assert sorted(search.found(["acme"], typos=False).scores()[0]) == [0, 2]
+    assert len(search.found(["globex"], typos=False)) == 0
