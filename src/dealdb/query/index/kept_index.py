@@ -17,7 +17,7 @@ from dealdb.query.results.rows import text_columns
 if TYPE_CHECKING:
     from dealdb.query.index.indexed_search import IndexedSearch
     from dealdb.query.index.token_index import TokenIndex
-    from dealdb.store.archive.made_of_texts import MadeOfTexts
+    from dealdb.store.replica.made_of_texts import MadeOfTexts
     from dealdb.store.replica.row_log import RowLog
     from dealdb.store.replica.snapshot import Snapshot
 

@@ -8,11 +8,11 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.store.archive.chunk_cache import ChunkCache
-from dealdb.store.archive.made_of_texts import made_of_texts
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import Waiting
+from dealdb.store.replica.made_of_texts import made_of_texts
 from dealdb.store.replica.replica import Replica
 
 

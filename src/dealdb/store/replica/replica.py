@@ -17,7 +17,6 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
-from dealdb.store.archive.made_of_texts import MadeOfTexts
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import (
@@ -31,6 +30,7 @@ from dealdb.store.log.entry import (
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import Waiting, with_values
 from dealdb.store.replica.gather import Gathered
+from dealdb.store.replica.made_of_texts import MadeOfTexts
 from dealdb.store.replica.row_log import RowLog
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column

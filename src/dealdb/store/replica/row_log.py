@@ -6,7 +6,7 @@ from array import array
 
 import polars as pl
 
-from dealdb.store.archive.made_of_texts import MadeOfTexts
+from dealdb.store.replica.made_of_texts import MadeOfTexts
 
 # rows that are kept, 4 bytes each; who has not looked for so long begins again
 _MOST_ROWS = 250_000
