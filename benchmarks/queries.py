@@ -84,15 +84,23 @@ def filter_top20(bench: Bench, n: int) -> Figure:
 
 
 def search(bench: Bench, n: int) -> Figure:
-    """Deals with some words in their texts: two whole ones, a beginning, a typo, and one that few deals have."""
+    """Deals with some words in their texts: whole ones, beginnings and typos, that many deals have, few, or none."""
     figure = Figure("search", n)
     at = bench.loaded(n)
     rare = str(at.deals.frame["company"][n // 2])
+    # its first word without the last letter but one, and its number
+    kind, number = rare.rsplit(" ", 1)
+    typo = kind.split()[0][:-2] + kind.split()[0][-1]
     for what, words, asked in (
         ("two words", _WORDS, _WORDS),
         ("the beginning of a word", "mer", "mer*"),
         ("a typo", "meridan", "%meridan%"),
         ("a company", rare, rare),
+        ("two beginnings", "mer ren", "mer* ren*"),
+        ("a typo and a number", f"{typo} {number}", f"%{typo}% {number}"),
+        ("three words", "meridian foods renewal", "meridian foods renewal"),
+        ("three words that no deal has all of", "harbor foods pilot", "harbor foods pilot"),
+        ("a word that no deal has", "zzqq", "%zzqq%"),
     ):
         _searched(bench, at, figure, what, words, asked)
     figure.notes.append(

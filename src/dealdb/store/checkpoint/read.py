@@ -12,6 +12,7 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import Waiting
+from dealdb.store.replica.made_of_texts import made_of_texts
 from dealdb.store.replica.replica import Replica
 
 
@@ -67,4 +68,5 @@ def open_checkpoint(
         height=generation.height,
         stages=generation.stages,
         has_deleted=generation.has_deleted,
+        made_of_texts=made_of_texts(generation, cache),
     )

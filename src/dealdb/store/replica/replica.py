@@ -36,6 +36,7 @@ from dealdb.store.replica.deferred import (
     with_values,
 )
 from dealdb.store.replica.gather import Gathered
+from dealdb.store.replica.made_of_texts import MadeOfTexts
 from dealdb.store.replica.row_log import RowLog
 
 # appending to texts adds a piece; a scan slows down with their number
@@ -83,6 +84,7 @@ class Replica:
         height: int = 0,
         stages: Collection[str] | None = (),
         has_deleted: bool = False,
+        made_of_texts: MadeOfTexts | None = None,
     ) -> None:
         self.position = position or Position()
         self.time_ms = time_ms
@@ -90,7 +92,7 @@ class Replica:
         self.pipeline = pipeline or Pipeline()
         self.changes = 0
         self.chunks: dict[str, dict[int, str]] = {}
-        self.text_changes = RowLog()
+        self.text_changes = RowLog(made_of_texts)
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
         self._waiting = waiting or nothing_waits()
