@@ -41,9 +41,6 @@ PART = 1_000_000
 # the search module has its index in memory beside the hashes, and makes it while they are saved
 MOST_SEARCHED = 1_000_000
 
-# a metric that has a row for each change of a field
-_MOST_ACTIVE = 1_000_000
-
 _MB = 1e6
 _ROUNDS, _POINTS = 5, 200
 _PROCESSOR, _REDISEARCH = ", processor time", ", RediSearch"
@@ -108,15 +105,11 @@ def scale(bench: Bench, n: int, *, with_metrics: bool = True) -> Figure:
 
 
 def _measure_metrics(figure: Figure, reader: DealDatabase) -> None:
-    metrics, unknown = _metrics(reader, figure.n)
+    metrics, unknown = _metrics(reader)
     _measure(figure, metrics, rounds=3)
     if unknown:
         told = f"deals that were loaded a moment ago have no history for {', '.join(unknown)}"
         figure.notes.append(told)
-    if figure.n > _MOST_ACTIVE:
-        figure.notes.append(
-            f"activity is measured up to {_MOST_ACTIVE:,} deals: it takes more than 1 kB of memory a deal"
-        )
 
 
 def _load(figure: Figure, server: Server, n: int) -> None:
@@ -172,12 +165,10 @@ def _fresh(reader: DealDatabase, commit: Callable[[], object], ask: _Asked) -> _
     return run
 
 
-def _metrics(reader: DealDatabase, n: int) -> tuple[dict[str, _Run], list[str]]:
+def _metrics(reader: DealDatabase) -> tuple[dict[str, _Run], list[str]]:
     """Those that have an answer, and the names of the others."""
     known, unknown = dict[str, _Run](), list[str]()
     for name, options in _METRICS.items():
-        if name == "activity" and n > _MOST_ACTIVE:
-            continue
         ask = partial(getattr(reader.analytics, name), **options)
         try:
             ask()
