@@ -61,6 +61,18 @@ def dtype_of(field: Field) -> pl.DataType:
     return _DTYPES[field.type]
 
 
+def nulls(field: Field, height: int) -> pl.Series:
+    """
+    A field's column in which nothing is given.
+
+    Examples
+    --------
+    >>> nulls(Schema.standard()["amount"], 2).to_list()
+    [None, None]
+    """
+    return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
+
+
 def is_text(dtype: pl.DataType) -> bool:
     """
     Whether a Polars type is text, as categories or not.

@@ -9,6 +9,9 @@ import polars as pl
 
 from dealdb.store.log.reader import HistoryReset
 
+# appending to texts adds a piece; a scan slows down with their number
+_MAX_PIECES = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -127,7 +130,9 @@ def _none(*_: object) -> None:
 
 
 def with_fewer_pieces(column: pl.Series) -> pl.Series:
-    """The same, the small pieces at its end made one: a value is copied again only when its piece has grown by half."""
+    """The same, of many pieces the small ones at its end made one: a value is copied when its piece grows by half."""
+    if column.n_chunks() <= _MAX_PIECES:
+        return column
     pieces = column.get_chunks()
     start, size = len(pieces) - 1, len(pieces[-1])
     # pieces that get smaller little by little are made one as well

@@ -14,7 +14,7 @@ from itertools import chain
 import polars as pl
 
 from dealdb.errors import StoreDamaged
-from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text
+from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.archive.unpacking import CHUNK_ROWS
@@ -39,8 +39,6 @@ from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.made_of_texts import MadeOfTexts
 from dealdb.store.replica.row_log import RowLog
 
-# appending to texts adds a piece; a scan slows down with their number
-_MAX_CHUNKS = 32
 # commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
 _WIDENED = (FieldType.INT, FieldType.DECIMAL)
@@ -251,9 +249,7 @@ class Replica:
             self.changes += len(run.data)
             self.position, self.time_ms = run.last, run.times_ms[-1]
         self._scatter(gathered)
-        for name, column in self.columns.items():
-            if column.n_chunks() > _MAX_CHUNKS:
-                self.columns[name] = with_fewer_pieces(column)
+        self.columns.update({name: with_fewer_pieces(each) for name, each in self.columns.items()})
 
     def _add(self, run: Run) -> None:
         frames: list[pl.DataFrame] = []
@@ -330,7 +326,7 @@ class Replica:
     def _column_for(self, field: Field, height: int) -> pl.Series:
         column = self.columns.get(field.name)
         if column is None:
-            return _nulls(field, height)
+            return nulls(field, height)
         if column.dtype == dtype_of(field):
             return column
         known = self.schema.get(field.name)
@@ -375,14 +371,14 @@ class Replica:
         column = self.columns.get(field.name)
         # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
         if column is None or column.gather(rows).null_count() < len(rows):
-            self._put(field.name, rows, _nulls(field, len(rows)))
+            self._put(field.name, rows, nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:
         """Append ``n`` rows with these values; null in the other columns."""
         if not n:
             return
         for field in self.schema.fields:
-            new = values[field.name] if field.name in values else _nulls(field, n)
+            new = values[field.name] if field.name in values else nulls(field, n)
             if field.name in self._waiting.changes:
                 self._waiting.changes[field.name].append((None, new))
             else:
@@ -401,7 +397,3 @@ class Replica:
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:
     return decode_column(pl.Series(field.name, texts, dtype=pl.String), field)
-
-
-def _nulls(field: Field, height: int) -> pl.Series:
-    return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)

@@ -129,7 +129,7 @@ def test_what_was_saved_since_the_checkpoint_is_in_no_file(
     assert_right(third)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3))])
 def test_it_is_used_for_the_texts_that_it_was_made_of_alone(
     start: Open, deals: DealDatabase, seed: int
 ) -> None:
