@@ -854,7 +854,7 @@ MUTANTS = [
     Mutant(
         "the index of words is not told of changed texts",
         "replica/replica.py",
-        "if is_text(values.dtype) and not self.text_changes.add(rows):",
+        "if not self.text_changes.add(rows):",
         "if False:",
         SEARCH_INDEX,
     ),

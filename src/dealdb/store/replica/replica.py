@@ -342,6 +342,9 @@ class Replica:
         if gathered.only_appends:
             self._append(gathered)
             return
+        if "id" in self._waiting.changes and "id" in gathered.cells and not self.has_deleted:
+            # each change names the id that its deal has had from the first; what waits can't be compared
+            gathered.keep_ids_from(self.height)
         self._grow({}, max(gathered.next_row - self.height, 0))
         for name, (places, texts) in gathered.cells.items():
             self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
@@ -357,8 +360,12 @@ class Replica:
                 self._clear(field, rows)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
-        if is_text(values.dtype) and not self.text_changes.add(rows):
-            self.text_changes = RowLog()
+        if is_text(values.dtype):
+            rows, values = self._changing(name, rows, values)
+            if rows.is_empty():
+                return
+            if not self.text_changes.add(rows):
+                self.text_changes = RowLog()
         if known := self.chunks.get(name):
             for number in (rows // CHUNK_ROWS).unique():
                 known.pop(number, None)
@@ -366,6 +373,16 @@ class Replica:
             self._waiting.changes[name].append((rows, values))
         else:
             self.columns[name] = with_values(self.columns[name], rows, values)
+
+    def _changing(
+        self, name: str, rows: pl.Series, values: pl.Series
+    ) -> tuple[pl.Series, pl.Series]:
+        """Those of some values that are not there already; the last one counts of those for the same row."""
+        column = self.columns.get(name)
+        if column is None:
+            return rows, values
+        are_new = column.gather(rows).ne_missing(values) & rows.is_last_distinct()
+        return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 
     def _clear(self, field: Field, rows: pl.Series) -> None:
         column = self.columns.get(field.name)

@@ -74,6 +74,35 @@ def test_search_finds_what_a_scan_finds_after_each_change(db: DealDatabase, seed
     assert with_index > 30
 
 
+@pytest.mark.parametrize("has_deleted", [False, True])
+def test_a_change_of_other_fields_is_no_change_of_texts(
+    db: DealDatabase, server: Server, has_deleted: bool
+) -> None:
+    db.loader.load([{"id": i, "name": "acme", "amount": 1} for i in range(20)], bar=False)
+    if has_deleted:
+        db.delete_deal("19")
+    db.query.search("acme")
+    before = text_changes(db)
+    for n in range(3):
+        db.save_deal({"id": n, "name": "acme", "amount": 2})
+        db.save_deal({"id": n + 3, "amount": 2})
+        assert text_changes(db) == before
+    with DealDatabase.from_url(server.url, collection=db.collection) as other:
+        other.query.find("amount = 2")
+        db.save_deal({"id": 7, "amount": 2})
+        db.save_deal({"id": 100, "amount": 2})
+        assert other.query.find("amount = 2")["id"].to_list() == [*"012345", "7", "100"]
+    db.save_deal({"id": 1, "name": "globex"})
+    assert text_changes(db) == (before[0], sorted([1, *before[1], 20]))
+
+
+def text_changes(db: DealDatabase) -> tuple[object, list[int]]:
+    changes = db.query._source.snapshot().text_changes
+    assert changes is not None
+    log, length = changes
+    return log, log.since(0, length).to_list()
+
+
 def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
     db: DealDatabase,
 ) -> None:
