@@ -14,6 +14,7 @@ from itertools import chain, groupby, repeat
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from dealdb.errors import StoreDamaged
@@ -261,20 +262,13 @@ class Ledger:
         self._append("pipelines", pl.DataFrame(texts, TABLES["pipelines"], orient="row"))
 
     def _add(self, run: Sequence[Entry]) -> None:
-        frames = [
-            entry.added.select(
-                pl.int_range(entry.height, entry.height + pl.len(), dtype=pl.UInt32).alias("_row"),
-                pl.lit(entry.position.seq, pl.UInt32).alias("_seq"),
-                pl.all(),
-            )
-            for entry in run
-        ]
-        for _, alike in groupby(frames, key=lambda frame: frame.columns):
-            added = pl.concat(alike)
-            places = added.select(row="_row", seq="_seq")
-            self.ids.append(added.select(row="_row", seq="_seq", id="id"))
+        for _, some in groupby(run, key=lambda entry: entry.added.columns):
+            alike = list(some)
+            added = pl.concat([entry.added for entry in alike])
+            places = _places_of(alike)
+            self.ids.append(places.with_columns(added["id"]))
             self.touches.append(places.with_columns(at=None, stamped=False))
-            for name in added.columns[3:]:
+            for name in added.columns[1:]:
                 given = added[name].is_not_null()
                 cells = places.with_columns(added[name].alias("value"))
                 self._put(name, cells if given.all() else cells.filter(given))
@@ -321,6 +315,15 @@ class Ledger:
             facts = unpacked_facts(entry.data)
             seq = pl.lit(entry.position.seq, pl.UInt32).alias("seq")
             self.imported.append(facts.with_row_index("place").with_columns(seq))
+
+
+def _places_of(run: Sequence[Entry]) -> pl.DataFrame:
+    """Row and commit of each deal that some commits added."""
+    sizes = np.array([entry.added.height for entry in run])
+    firsts = np.array([entry.height for entry in run])
+    rows = np.arange(sizes.sum()) + np.repeat(firsts + sizes - np.cumsum(sizes), sizes)
+    seqs = np.repeat([entry.position.seq for entry in run], sizes)
+    return pl.DataFrame({"row": rows, "seq": seqs}, schema_overrides=_PLACES)
 
 
 def upto(table: pl.DataFrame, seq: int) -> pl.DataFrame:
