@@ -14,7 +14,6 @@ from itertools import chain, groupby, repeat
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from dealdb.errors import StoreDamaged
@@ -319,11 +318,9 @@ class Ledger:
 
 def _places_of(run: Sequence[Entry]) -> pl.DataFrame:
     """Row and commit of each deal that some commits added."""
-    sizes = np.array([entry.added.height for entry in run])
-    firsts = np.array([entry.height for entry in run])
-    rows = np.arange(sizes.sum()) + np.repeat(firsts + sizes - np.cumsum(sizes), sizes)
-    seqs = np.repeat([entry.position.seq for entry in run], sizes)
-    return pl.DataFrame({"row": rows, "seq": seqs}, schema_overrides=_PLACES)
+    rows = chain.from_iterable(range(e.height, e.height + e.added.height) for e in run)
+    seqs = chain.from_iterable(repeat(e.position.seq, e.added.height) for e in run)
+    return pl.DataFrame([[*rows], [*seqs]], schema=_PLACES)
 
 
 def upto(table: pl.DataFrame, seq: int) -> pl.DataFrame:
