@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import polars as pl
 
@@ -115,8 +116,8 @@ class Encoded:
         likely_new
             Whether no deal of these ids is expected to exist.
         all_new
-            Whether none certainly does. Then a field that isn't given is one that is empty, and rows
-            of all shapes go together in the order of the source.
+            Whether there were no deals at all. Then a field that isn't given is one that is empty, and rows of all
+            shapes go together in the order of the source; for where one exists by then, a batch has ``parts``.
         whole
             Whether a field that isn't given is to be cleared anyway.
         """
@@ -126,15 +127,40 @@ class Encoded:
         for number, wave in enumerate(_waves(frame)):
             # the deals of later waves exist by then
             new = likely_new and number == 0
-            if whole and any(self.spared) and not (all_new and number == 0):
-                fields = [bad_cells.without_spared(self.columns, left) for left in self.spared]
-                runs = _grouped(wave, window)
-                yield from _batches(*runs, fields, size, likely_new=new, keeps=self.spared)
-            elif len(self.given) == 1 or whole or (all_new and number == 0):
-                given = self.given if len(self.given) == 1 else [list(self.columns)]
-                yield from _batches(wave, [(0, wave.height)], given, size, likely_new=new)
+            if all_new and number == 0 and self._has_shapes(whole=whole):
+                yield from self._mixed(wave, size, likely_new=new, whole=whole)
             else:
-                yield from _batches(*_grouped(wave, window), self.given, size, likely_new=new)
+                yield from self._by_shape(wave, size, window, likely_new=new, whole=whole)
+
+    def _has_shapes(self, *, whole: bool) -> bool:
+        """Whether some rows leave fields as they are that others don't."""
+        return any(self.spared) if whole else len(self.given) > 1
+
+    def _mixed(
+        self, rows: pl.DataFrame, size: int, *, likely_new: bool, whole: bool
+    ) -> Iterator[Batch]:
+        """Rows of all shapes in their order."""
+        for some in rows.iter_slices(size):
+            apart = partial(self._apart, some, whole=whole)
+            yield Batch(some.drop(_GROUP), likely_new=likely_new, apart=apart)
+
+    def _apart(self, rows: pl.DataFrame, *, whole: bool) -> list[Batch]:
+        n = rows.height
+        return list(self._by_shape(rows, n, n, likely_new=False, whole=whole))
+
+    def _by_shape(
+        self, rows: pl.DataFrame, size: int, window: int, *, likely_new: bool, whole: bool
+    ) -> Iterator[Batch]:
+        """Rows of a window put together by what they leave as it is."""
+        if not self._has_shapes(whole=whole):
+            given = self.given if len(self.given) == 1 else [list(self.columns)]
+            yield from _batches(rows, [(0, rows.height)], given, size, likely_new=likely_new)
+            return
+        given, keeps = self.given, self.spared if whole else ()
+        if whole:
+            given = [bad_cells.without_spared(self.columns, left) for left in self.spared]
+        runs = _grouped(rows, window)
+        yield from _batches(*runs, given, size, likely_new=likely_new, keeps=keeps)
 
 
 def _batches(
