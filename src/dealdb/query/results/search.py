@@ -288,12 +288,8 @@ def rows_with_all(
 
 def _are_short(texts: pl.DataFrame) -> bool:
     """Whether some texts are looked at word by word as soon as by patterns, which then say the same."""
-    left = _FEW_LETTERS
-    for text in filter(None, chain.from_iterable(texts.iter_rows())):
-        left -= len(text)
-        if left < 0 or not is_covered(text):
-            return False
-    return True
+    given = [*filter(None, chain.from_iterable(texts.iter_rows()))]
+    return sum(map(len, given)) <= _FEW_LETTERS and all(map(is_covered, given))
 
 
 def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
