@@ -8,7 +8,6 @@ from functools import partial
 
 import polars as pl
 
-from dealdb.errors import LoadError
 from dealdb.loader.cells.column_profile import without_nothing
 from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.dates import dates, datetimes
@@ -26,7 +25,7 @@ from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns import bad_cells
 from dealdb.loader.columns.bad_cells import MORE, BadCells
-from dealdb.loader.columns.deal_ids import id_texts
+from dealdb.loader.columns.deal_ids import id_texts, waves
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells, wide_enough
@@ -39,8 +38,6 @@ from dealdb.model.schema import (
 )
 from dealdb.store.commit.batch import AT, Batch
 
-# rows of one id in a chunk; each is a commit of its own
-MOST_REPEATS = 5_000
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.INT: ("not-an-integer", "a whole number of at most 64 bits"),
@@ -124,7 +121,7 @@ class Encoded:
         frame = pl.DataFrame([self.ids, *self.columns.values(), self.group])
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
-        for number, wave in enumerate(_waves(frame)):
+        for number, wave in enumerate(waves(frame)):
             # the deals of later waves exist by then
             new = likely_new and number == 0
             if all_new and number == 0 and self._has_shapes(whole=whole):
@@ -398,17 +395,3 @@ def _grouped(frame: pl.DataFrame, window: int) -> tuple[pl.DataFrame, list[tuple
     )
     runs = ordered.group_by("\0window", _GROUP, maintain_order=True).len()
     return ordered, list(zip(runs[_GROUP].to_list(), runs["len"].to_list(), strict=True))
-
-
-def _waves(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """Rows without repeated ids: all of them, or the first of each id, then the second of each, and so on."""
-    if frame["id"].n_unique() == frame.height:
-        return [frame]
-    nth = frame.select(pl.int_range(pl.len()).over("id")).to_series().alias("\0nth")
-    if nth.max() >= MOST_REPEATS:  # type: ignore[operator]  # there are rows, so there is a number
-        msg = (
-            f"one id stands in more than {MOST_REPEATS:,} of {frame.height:,} rows, each of which would write over the "
-            "one before: it is no id of deals; mapping={'...': 'id'} names the column that is"
-        )
-        raise LoadError(msg)
-    return frame.with_columns(nth).partition_by("\0nth", maintain_order=True, include_key=False)

@@ -120,6 +120,16 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     return pl.concat([column, values.rename(column.name)]).gather(places)
 
 
+def differing(
+    column: pl.Series | None, rows: pl.Series, values: pl.Series
+) -> tuple[pl.Series, pl.Series]:
+    """Those of some values that a column lacks in these rows, the last of each row; all, where it waits."""
+    if column is None:
+        return rows, values
+    are_new = column.gather(rows).ne_missing(values) & rows.is_last_distinct()
+    return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
+
+
 def nothing_waits() -> Waiting:
     """No columns."""
     return Waiting(load=_none, load_rows=_none, check_room=_none, height=0, changes={})

@@ -14,9 +14,9 @@ from itertools import chain
 import polars as pl
 
 from dealdb.errors import StoreDamaged
-from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text, nulls
+from dealdb.model.columns import decode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.model.schema import Field, Schema
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import (
@@ -31,17 +31,18 @@ from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import (
     Ahead,
     Waiting,
+    differing,
     nothing_waits,
     with_fewer_pieces,
     with_values,
 )
 from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.made_of_texts import MadeOfTexts
+from dealdb.store.replica.retyped import retyped
 from dealdb.store.replica.row_log import RowLog
 
 # commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
-_WIDENED = (FieldType.INT, FieldType.DECIMAL)
 
 
 class Replica:
@@ -327,14 +328,7 @@ class Replica:
         column = self.columns.get(field.name)
         if column is None:
             return nulls(field, height)
-        if column.dtype == dtype_of(field):
-            return column
-        known = self.schema.get(field.name)
-        if known and known.type is not field.type and (known.type, field.type) != _WIDENED:
-            # its texts were made those of the new type before
-            return decode_column(encode_column(column, known).cast(pl.String), field)
-        # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
-        return column.cast(dtype_of(field), strict=False)
+        return retyped(column, self.schema.get(field.name), field)
 
     def _scatter(self, gathered: Gathered) -> None:
         self._new_stages.update(gathered.cells["stage"][1] if "stage" in gathered.cells else ())
@@ -361,7 +355,7 @@ class Replica:
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
         if is_text(values.dtype):
-            rows, values = self._changing(name, rows, values)
+            rows, values = differing(self.columns.get(name), rows, values)
             if rows.is_empty():
                 return
             if not self.text_changes.add(rows):
@@ -373,16 +367,6 @@ class Replica:
             self._waiting.changes[name].append((rows, values))
         else:
             self.columns[name] = with_values(self.columns[name], rows, values)
-
-    def _changing(
-        self, name: str, rows: pl.Series, values: pl.Series
-    ) -> tuple[pl.Series, pl.Series]:
-        """Those of some values that are not there already; the last one counts of those for the same row."""
-        column = self.columns.get(name)
-        if column is None:
-            return rows, values
-        are_new = column.gather(rows).ne_missing(values) & rows.is_last_distinct()
-        return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 
     def _clear(self, field: Field, rows: pl.Series) -> None:
         column = self.columns.get(field.name)

@@ -58,7 +58,7 @@ def test_cells_that_were_left_out_stay_too(db: DealDatabase, other: DealDatabase
 
 
 def pipeline(**kinds: Kind) -> Pipeline:
-    return Pipeline([Stage(name, kind) for name, kind in kinds.items()])
+    return Pipeline(tuple(Stage(name, kind) for name, kind in kinds.items()))
 
 
 def test_stages_that_somebody_defines_meanwhile_stay(db: DealDatabase, other: DealDatabase) -> None:

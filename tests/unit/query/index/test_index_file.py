@@ -54,11 +54,12 @@ def test_another_form_has_another_name() -> None:
     index = token_index(
         frame.with_columns(pl.col("owner").cast(pl.Categorical)), ["id", "name", "owner"]
     )
-    digest = sha256(repr(index.columns).encode())
-    for part in (*index_file._arrays(index), repr(index.labels.starts), repr(index.labels.places)):
-        digest.update(part.encode() if isinstance(part, str) else part.tobytes())
+    said = (index.columns, index.labels.starts, index.labels.places)
+    digest = sha256(repr(said).encode())
+    for part in index_file._arrays(index):
+        digest.update(part.tobytes())
     # where this differs, and on purpose, give the form another number: see ``_FORM``
     assert (kept_index._FORM.split(",")[0], digest.hexdigest()[:16]) == (
         "words 1",
-        "8f8411eab949b08b",
+        "eb185e87464adc89",
     )
