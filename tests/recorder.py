@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,8 +103,8 @@ class Recorder:
         self._schema = self._schema.with_fields(fields)
         return self._schema
 
-    def cover_stages(self, names: Iterable[str]) -> Pipeline:
-        self._pipeline = self._pipeline.covering(names)
+    def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
+        self._pipeline = change(self._pipeline)
         return self._pipeline
 
     def add(self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None]) -> int:

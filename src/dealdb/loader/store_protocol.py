@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -157,12 +157,8 @@ class LoadTarget(Protocol):
         """Add or widen fields."""
         ...
 
-    def cover_stages(self, names: Iterable[str]) -> Pipeline:
-        """Add unseen stages."""
-        ...
-
-    def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Replace the stages."""
+    def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
+        """Make other stages of those in force."""
         ...
 
     def write(

@@ -118,9 +118,9 @@ class Store(StoreHistory):
         """Add or widen fields; see ``Definitions.declare``."""
         return self._definitions.declare(fields)
 
-    def cover_stages(self, names: Iterable[str]) -> Pipeline:
-        """Give stages that are new a proposed meaning; see ``Definitions.cover_stages``."""
-        return self._definitions.cover_stages(names)
+    def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
+        """Make another pipeline of the one in force; see ``Definitions.redefine``."""
+        return self._definitions.redefine(change)
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Replace the stages; see ``Definitions.set_pipeline``."""

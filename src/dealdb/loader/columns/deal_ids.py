@@ -9,10 +9,13 @@ from decimal import Decimal, InvalidOperation
 
 import polars as pl
 
+from dealdb.errors import LoadError
 from dealdb.formats.formulas import ODD_ID
 from dealdb.loader.chunk import Chunk
 from dealdb.model.schema import NUMBER_TYPES, FieldType
 
+# rows of one id in a chunk; each is a commit of its own
+MOST_REPEATS = 5_000
 # what stands around an id and can't be seen
 BLANKS = (
     " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -145,3 +148,17 @@ class IdEvidence:
     def _damaged(self) -> Counter[str]:
         sure = self.n_rounded == self.n_long and self.n_zeros >= _SURE_ZEROS and self.n_long > 1
         return self.rounded + self.zeroed if sure else self.rounded
+
+
+def waves(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows without repeated ids: all of them, or the first of each id, then the second of each, and so on."""
+    if frame["id"].n_unique() == frame.height:
+        return [frame]
+    nth = frame.select(pl.int_range(pl.len()).over("id")).to_series().alias("\0nth")
+    if nth.max() >= MOST_REPEATS:  # type: ignore[operator]  # there are rows, so there is a number
+        msg = (
+            f"one id stands in more than {MOST_REPEATS:,} of {frame.height:,} rows, each of which would write over the "
+            "one before: it is no id of deals; mapping={'...': 'id'} names the column that is"
+        )
+        raise LoadError(msg)
+    return frame.with_columns(nth).partition_by("\0nth", maintain_order=True, include_key=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import polars as pl
 
-from dealdb.errors import LoadError
 from dealdb.loader.cells.column_profile import without_nothing
 from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.dates import dates, datetimes
@@ -25,7 +25,7 @@ from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns import bad_cells
 from dealdb.loader.columns.bad_cells import MORE, BadCells
-from dealdb.loader.columns.deal_ids import id_texts
+from dealdb.loader.columns.deal_ids import id_texts, waves
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells, wide_enough
@@ -38,8 +38,6 @@ from dealdb.model.schema import (
 )
 from dealdb.store.commit.batch import AT, Batch
 
-# rows of one id in a chunk; each is a commit of its own
-MOST_REPEATS = 5_000
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.INT: ("not-an-integer", "a whole number of at most 64 bits"),
@@ -115,26 +113,51 @@ class Encoded:
         likely_new
             Whether no deal of these ids is expected to exist.
         all_new
-            Whether none certainly does. Then a field that isn't given is one that is empty, and rows
-            of all shapes go together in the order of the source.
+            Whether there were no deals at all. Then a field that isn't given is one that is empty, and rows of all
+            shapes go together in the order of the source; for where one exists by then, a batch has ``parts``.
         whole
             Whether a field that isn't given is to be cleared anyway.
         """
         frame = pl.DataFrame([self.ids, *self.columns.values(), self.group])
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
-        for number, wave in enumerate(_waves(frame)):
+        for number, wave in enumerate(waves(frame)):
             # the deals of later waves exist by then
             new = likely_new and number == 0
-            if whole and any(self.spared) and not (all_new and number == 0):
-                fields = [bad_cells.without_spared(self.columns, left) for left in self.spared]
-                runs = _grouped(wave, window)
-                yield from _batches(*runs, fields, size, likely_new=new, keeps=self.spared)
-            elif len(self.given) == 1 or whole or (all_new and number == 0):
-                given = self.given if len(self.given) == 1 else [list(self.columns)]
-                yield from _batches(wave, [(0, wave.height)], given, size, likely_new=new)
+            if all_new and number == 0 and self._has_shapes(whole=whole):
+                yield from self._mixed(wave, size, likely_new=new, whole=whole)
             else:
-                yield from _batches(*_grouped(wave, window), self.given, size, likely_new=new)
+                yield from self._by_shape(wave, size, window, likely_new=new, whole=whole)
+
+    def _has_shapes(self, *, whole: bool) -> bool:
+        """Whether some rows leave fields as they are that others don't."""
+        return any(self.spared) if whole else len(self.given) > 1
+
+    def _mixed(
+        self, rows: pl.DataFrame, size: int, *, likely_new: bool, whole: bool
+    ) -> Iterator[Batch]:
+        """Rows of all shapes in their order."""
+        for some in rows.iter_slices(size):
+            apart = partial(self._apart, some, whole=whole)
+            yield Batch(some.drop(_GROUP), likely_new=likely_new, apart=apart)
+
+    def _apart(self, rows: pl.DataFrame, *, whole: bool) -> list[Batch]:
+        n = rows.height
+        return list(self._by_shape(rows, n, n, likely_new=False, whole=whole))
+
+    def _by_shape(
+        self, rows: pl.DataFrame, size: int, window: int, *, likely_new: bool, whole: bool
+    ) -> Iterator[Batch]:
+        """Rows of a window put together by what they leave as it is."""
+        if not self._has_shapes(whole=whole):
+            given = self.given if len(self.given) == 1 else [list(self.columns)]
+            yield from _batches(rows, [(0, rows.height)], given, size, likely_new=likely_new)
+            return
+        given, keeps = self.given, self.spared if whole else ()
+        if whole:
+            given = [bad_cells.without_spared(self.columns, left) for left in self.spared]
+        runs = _grouped(rows, window)
+        yield from _batches(*runs, given, size, likely_new=likely_new, keeps=keeps)
 
 
 def _batches(
@@ -372,17 +395,3 @@ def _grouped(frame: pl.DataFrame, window: int) -> tuple[pl.DataFrame, list[tuple
     )
     runs = ordered.group_by("\0window", _GROUP, maintain_order=True).len()
     return ordered, list(zip(runs[_GROUP].to_list(), runs["len"].to_list(), strict=True))
-
-
-def _waves(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """Rows without repeated ids: all of them, or the first of each id, then the second of each, and so on."""
-    if frame["id"].n_unique() == frame.height:
-        return [frame]
-    nth = frame.select(pl.int_range(pl.len()).over("id")).to_series().alias("\0nth")
-    if nth.max() >= MOST_REPEATS:  # type: ignore[operator]  # there are rows, so there is a number
-        msg = (
-            f"one id stands in more than {MOST_REPEATS:,} of {frame.height:,} rows, each of which would write over the "
-            "one before: it is no id of deals; mapping={'...': 'id'} names the column that is"
-        )
-        raise LoadError(msg)
-    return frame.with_columns(nth).partition_by("\0nth", maintain_order=True, include_key=False)

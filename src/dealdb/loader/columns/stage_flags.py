@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -129,24 +129,39 @@ def _possible(is_won: str | None, is_lost: str | None, is_closed: str | None) ->
     return kinds or set(Kind)
 
 
-def told(pipeline: Pipeline, known: Pipeline, outcomes: Mapping[str, Collection[Kind]]) -> Pipeline:
+def told(
+    pipeline: Pipeline, names: Iterable[str], outcomes: Mapping[str, Collection[Kind]]
+) -> Pipeline:
     """
-    Pipeline in which stages that are new have the outcome that all rows agree on.
+    Pipeline that also has these stages; new ones with the outcome that all rows agree on.
 
     Parameters
     ----------
     pipeline
-        With the new stages, as their names propose them.
-    known
-        Without them; what is defined there stays.
+        What is defined there stays.
+    names
+        Of stages.
     outcomes
         What the rows say, by stage.
+
+    Returns
+    -------
+    Pipeline
+        This very pipeline when it has them all.
+
+    Examples
+    --------
+    >>> told(Pipeline(), ["Demo", "Signed"], {"Signed": {Kind.LOST}}).names(Kind.LOST)
+    ['Signed']
     """
+    covered = pipeline.covering(names)
+    if covered is pipeline:
+        return pipeline
     stages = [
-        stage if stage.name in known else _with_kind(stage, outcomes.get(stage.name, ()))
-        for stage in pipeline
+        stage if stage.name in pipeline else _with_kind(stage, outcomes.get(stage.name, ()))
+        for stage in covered
     ]
-    return pipeline.with_stages(sorted(stages, key=lambda stage: stage.kind.rank))
+    return covered.with_stages(sorted(stages, key=lambda stage: stage.kind.rank))
 
 
 def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +17,7 @@ from dealdb.loader.facts.fitted import FittedFacts, read_fitted
 from dealdb.loader.facts.history_report import HistoryReport
 from dealdb.loader.facts.retold import retold
 from dealdb.loader.store_protocol import RecordsFacts
-from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -41,12 +42,8 @@ class FactStore(RecordsFacts, Protocol):
         """The deals as they are."""
         ...
 
-    def cover_stages(self, names: Iterable[str]) -> Pipeline:
-        """Give stages that are new a meaning by their names."""
-        ...
-
-    def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Replace the stages."""
+    def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
+        """Make other stages of those in force."""
         ...
 
     def spans(self) -> pl.DataFrame:
@@ -96,7 +93,7 @@ class DealHistory:
         is_stage = (pl.col("field") == "stage") & pl.col("value").is_not_null()
         named = facts.filter(is_stage)["value"].unique().sort().to_list()
         if fresh.height and not dry_run:
-            _cover(store, pipeline, named, read.outcomes)
+            store.redefine(partial(told, names=named, outcomes=read.outcomes))
             store.record(fresh.sort("place"), read.fields, named)
         n_rejected = sum(read.reasons.values())
         return HistoryReport(
@@ -139,19 +136,6 @@ class DealHistory:
     def span(self) -> pl.DataFrame:
         """First and last fact of each field; see ``DealDatabase.history``."""
         return self._store().spans()
-
-
-def _cover(
-    store: FactStore,
-    known: Pipeline,
-    names: Iterable[str],
-    outcomes: Mapping[str, Collection[Kind]],
-) -> None:
-    """Have the stages that are new, with what the source says of them, as a load of deals does."""
-    covered = store.cover_stages(names)
-    better = told(covered, known, outcomes)
-    if better != covered:
-        store.set_pipeline(better)
 
 
 def _rows(source: Any) -> Any:

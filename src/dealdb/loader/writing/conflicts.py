@@ -27,15 +27,14 @@ class BatchCounts:
 
 
 def merge(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
-    """Set the fields that are given, keep the others."""
-    return _outcome(store.write(schema, batch, mark=mark))
+    """Set the fields that are given, keep the others; ConflictError where it has to be written in parts."""
+    return _outcome(store.write(schema, batch, max_rev=batch.max_rev, mark=mark))
 
 
 def replace(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
-    """Set the fields that are given, clear the others that there are at that moment."""
-    return _outcome(
-        store.write(schema, batch.replacing(keeping=[_OWN_CLOCK, *(batch.keeps or ())]), mark=mark)
-    )
+    """Set the fields that are given, clear the others that there are at that moment; else as ``merge``."""
+    whole = batch.replacing(keeping=[_OWN_CLOCK, *(batch.keeps or ())])
+    return _outcome(store.write(schema, whole, max_rev=batch.max_rev, mark=mark))
 
 
 def skip(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -63,14 +63,10 @@ class DryRun:
         self._schema = self._schema.with_fields(fields)
         return self._schema
 
-    def cover_stages(self, names: Iterable[str]) -> Pipeline:
-        """Add unseen stages in mind."""
-        self._pipeline = self._pipeline.covering(names)
+    def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
+        """Make other stages of these in mind."""
+        self._pipeline = change(self._pipeline)
         return self._pipeline
-
-    def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Replace the stages in mind."""
-        self._pipeline = pipeline
 
     def get_many(self, ids: Sequence[str]) -> Sequence[Revised | None]:
         """Something for each deal that would exist, None for the others."""

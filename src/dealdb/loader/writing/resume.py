@@ -275,11 +275,8 @@ def _fingerprint(value: object) -> str:
 
 def begun_of(n_deals: int, missing: Missing | None, trail: Trail | None) -> Progressed:
     """How far a load into so many deals is before its first row: nowhere, or where the run that it continues was."""
-    reached = trail.reached if trail else None
-    if reached:
-        # deals that have come from elsewhere may have fields that the rows lack
-        all_new = reached.all_new and n_deals == reached.counts["inserted"]
-        return replace(reached, all_new=all_new)
+    if trail and trail.reached:
+        return trail.reached
     return Progressed(
         counts={"inserted": 0, "updated": 0, "unchanged": 0},
         all_new=n_deals == 0,

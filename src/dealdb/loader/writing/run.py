@@ -278,16 +278,8 @@ class Load:
         self._plan = replace(plan, joined=self._spellings.joined(plan))
         self._check_strictly()
         self._sender.declare(self._plan.fields())
-        if self._table and (defined := self._table.defining(self._pipeline)) != self._pipeline:
-            self._store.set_pipeline(defined)
-            self._pipeline = defined
-        if not all(name in self._pipeline for name in self._stages):
-            covered = self._store.cover_stages(self._stages)
-            known, self._pipeline = self._pipeline, covered
-            better = told(covered, known, self._outcomes)
-            if better != covered:
-                self._store.set_pipeline(better)
-                self._pipeline = better
+        if self._proposed(self._pipeline) != self._pipeline:
+            self._pipeline = self._store.redefine(self._proposed)
 
     def _warnings(self) -> tuple[str, ...]:
         doubts = self._doubts(self._pipeline) if self._sender.counts["inserted"] else ()
@@ -307,14 +299,17 @@ class Load:
             return
         # an error has no values of deals in it
         alike = (bare for _, bare in self._spellings.doubts(self._plan))
-        if found := (*self._doubts(self._proposed()), *alike, *self._findings.doubts()):
+        if found := (
+            *self._doubts(self._proposed(self._pipeline)),
+            *alike,
+            *self._findings.doubts(),
+        ):
             raise LoadError("; ".join((*found, "nothing was written, because of strict")))
 
-    def _proposed(self) -> Pipeline:
-        """The pipeline with the stages of the rows, as it will be."""
-        defined = self._table.defining(self._pipeline) if self._table else self._pipeline
-        covered = defined.covering(self._stages)
-        return told(covered, defined, self._outcomes)
+    def _proposed(self, pipeline: Pipeline) -> Pipeline:
+        """A pipeline with the stages of the table and of the rows, as it is to be."""
+        defined = self._table.defining(pipeline) if self._table else pipeline
+        return told(defined, self._stages, self._outcomes)
 
     @property
     def _stages(self) -> list[str]:

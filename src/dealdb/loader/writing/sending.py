@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
+from dealdb.errors import ConflictError
 from dealdb.loader.progress import Meter
 from dealdb.loader.store_protocol import LoadTarget, RecordsFacts
 from dealdb.loader.writing.conflicts import POLICIES
@@ -182,7 +183,8 @@ class Sender:
                 if not step.before:
                     self._write(step, new_stages)
                 elif self._told:
-                    self._told.add(step.batch, may_be_same=True)
+                    for part in step.batch.parts:
+                        self._told.add(part, may_be_same=True)
             rest = rest[end:]
 
     def _step(self, batch: Batch) -> _Step:
@@ -204,13 +206,24 @@ class Sender:
         return n_added
 
     def _write(self, step: _Step, new_stages: tuple[str, ...]) -> None:
-        mark = self._mark(step.place, new_stages)
-        written = self._write_batch(self._store, self._schema, step.batch, mark)
-        self.news = written.inserted == len(step.batch)
+        try:
+            self.news = self._write_part(step.batch, self._mark(step.place, new_stages))
+        except ConflictError:
+            *parts, last = step.batch.parts
+            for part in parts:
+                # without a bookmark: a run that continues this one writes all parts again
+                self._write_part(part, None)
+            self._write_part(last, self._mark(step.place, new_stages))
+            self.news = False
+
+    def _write_part(self, batch: Batch, mark: Mark | None) -> bool:
+        """Write some deals, and count what became of them; whether all were new."""
+        written = self._write_batch(self._store, self._schema, batch, mark)
         for outcome in self._counts:
             self._counts[outcome] += getattr(written, outcome)
         if self._told:
-            self._told.add(step.batch, may_be_same=written.unchanged > 0)
+            self._told.add(batch, may_be_same=written.unchanged > 0)
+        return written.inserted == len(batch)
 
     def _mark(
         self,

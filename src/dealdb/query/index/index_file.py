@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from dealdb.query.index.row_bits import KeptBits
 from dealdb.query.index.token_index import Categories, Labels, TokenIndex
 from dealdb.query.index.vocabulary import Vocabulary
 
@@ -49,17 +50,12 @@ def without_rows(index: TokenIndex, rows: NDArray[np.uint32], height: int) -> To
         rows=index.rows[inside],
         marks=index.marks[inside],
         categories={
-            name: _without(each, is_out, height) for name, each in index.categories.items()
+            name: Categories.without(each.codes[:height], is_out[:height], len(each.counts) - 1)
+            for name, each in index.categories.items()
         },
         apart=np.flatnonzero(apart[:height]).astype(np.uint32),
-        bits=type(index.bits)(),
+        bits=KeptBits(),
     )
-
-
-def _without(given: Categories, is_out: NDArray[np.bool_], height: int) -> Categories:
-    n_texts = len(given.counts) - 1
-    codes = np.where(is_out, np.array(n_texts, given.codes.dtype), given.codes)[:height]
-    return Categories(codes, np.bincount(codes, minlength=n_texts + 1))
 
 
 def packed(index: TokenIndex) -> bytes:

@@ -47,6 +47,14 @@ class Categories:
     codes: NDArray[np.unsignedinteger]
     counts: NDArray[np.int64]
 
+    @classmethod
+    def without(
+        cls, codes: NDArray[np.unsignedinteger], is_out: NDArray[np.bool_], n_texts: int
+    ) -> Categories:
+        """A column of so many texts, without those of some rows."""
+        kept = np.where(is_out, np.array(n_texts, codes.dtype), codes)
+        return cls(kept, np.bincount(kept, minlength=n_texts + 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -196,7 +204,8 @@ def token_index(
         rows=rows[order],
         marks=marks[order],
         categories={
-            name: _without(each, apart, len(words_of[name])) for name, each in codes_of.items()
+            name: Categories.without(each, apart, len(words_of[name]))
+            for name, each in codes_of.items()
         },
         labels=Labels.of(words_of),
         apart=np.flatnonzero(apart).astype(np.uint32),
@@ -270,14 +279,6 @@ def _categories(
     )
     codes = found["number"].fill_null(len(names)).to_numpy().astype(codes_type)
     return codes, words
-
-
-def _without(
-    given: NDArray[np.unsignedinteger], apart: NDArray[np.bool_], n_texts: int
-) -> Categories:
-    """A column of categories without the texts of some rows."""
-    codes = np.where(apart, np.array(n_texts, given.dtype), given)
-    return Categories(codes, np.bincount(codes, minlength=n_texts + 1))
 
 
 def _has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:

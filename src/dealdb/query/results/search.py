@@ -38,8 +38,9 @@ _NONE, _TYPO, _PREFIX, _WHOLE = QUALITIES
 # how much less a match counts in each further column
 _FURTHER = 0.05
 IN_ORDER = 0.1
-# to make and compile a pattern takes as long as to look at so many rows word by word
+# to make and compile a pattern takes as long as to look at so many rows word by word, and at so many letters
 _FEW = 50
+_FEW_LETTERS = 20_000
 
 
 class _Look(NamedTuple):
@@ -272,9 +273,7 @@ def rows_with_all(
     typos, whole
         As for ``pattern``.
     """
-    if len(rows) <= _FEW and all(
-        map(is_covered, filter(None, chain.from_iterable(texts[rows].iter_rows())))
-    ):
+    if len(rows) <= _FEW and _are_short(texts[rows]):
         return rows
     # each word is looked for where the ones before it were found
     for word in words:
@@ -285,6 +284,12 @@ def rows_with_all(
         ]
         rows = rows.filter(here.select(pl.any_horizontal(found)).to_series())
     return rows
+
+
+def _are_short(texts: pl.DataFrame) -> bool:
+    """Whether some texts are looked at word by word as soon as by patterns, which then say the same."""
+    given = [*filter(None, chain.from_iterable(texts.iter_rows()))]
+    return sum(map(len, given)) <= _FEW_LETTERS and all(map(is_covered, given))
 
 
 def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:

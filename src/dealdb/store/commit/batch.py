@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgpack
@@ -27,6 +27,9 @@ class Batch:
         Whether none of them is expected to exist: then it is worth trying to add them; not with ``AT``.
     keeps
         Fields that stay as they are though it doesn't give them, where all others are cleared; None to clear none.
+    apart
+        Gives the batches that are to be written instead where one of the deals exists: its null also stands for what
+        a row doesn't give, which is the same in new deals alone. None where it does not.
     """
 
     def __init__(
@@ -35,10 +38,12 @@ class Batch:
         *,
         likely_new: bool = False,
         keeps: frozenset[str] | None = None,
+        apart: Callable[[], Sequence[Batch]] | None = None,
     ) -> None:
         self.frame = frame
         self.likely_new = likely_new and AT not in frame.columns
         self.keeps = keeps
+        self._apart = apart
 
     @classmethod
     def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> Batch:
@@ -68,6 +73,16 @@ class Batch:
     def repeats(self) -> bool:
         """Whether it names a deal twice."""
         return self.frame["id"].n_unique() < len(self)
+
+    @property
+    def max_rev(self) -> int | None:
+        """Latest revision that any of its deals may have: 0 where none may exist; None for any."""
+        return None if self._apart is None else 0
+
+    @property
+    def parts(self) -> Sequence[Batch]:
+        """The same deals in batches that may be written whether they exist or not."""
+        return [self] if self._apart is None else self._apart()
 
     @property
     def columns(self) -> dict[str, list[str | None]]:

@@ -177,16 +177,25 @@ class Definitions:
         return reply.is_done
 
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        """Add stages that are not defined yet, with a proposed meaning; else as ``redefine``."""
+        wanted = list(names)
+        return self.redefine(lambda now: now.covering(wanted))
+
+    def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
         """
-        Add stages that are not defined yet, with a proposed meaning; returns the pipeline in force afterwards.
+        Make another pipeline of the one in force, whoever has changed it meanwhile; returns that in force afterwards.
+
+        Parameters
+        ----------
+        change
+            Asked again where somebody has.
 
         Cost
         ----
-        None when there is nothing to add, else two round trips.
+        None when there is nothing to change, else two round trips.
         """
-        wanted = list(names)
         with self._writers.beforehand():
-            self._until_done(lambda: self._pipeline_change(self.pipeline.covering(wanted)))
+            self._until_done(lambda: self._pipeline_change(change(self.pipeline)))
         return self.pipeline
 
     def set_pipeline(self, pipeline: Pipeline) -> None:

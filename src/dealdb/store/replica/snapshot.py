@@ -39,7 +39,6 @@ class Snapshot:
     whole_rows
         Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
         all rows.
-
     text_changes
         Which rows of the replica were changed, and how many changes of them are in it; None where it is of none.
 

@@ -400,6 +400,20 @@ def test_a_collection_that_changed_is_noticed(
     assert len(db) == 201
 
 
+def test_deals_that_others_save_meanwhile_do_not_change_the_order(
+    db: DealDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "deals.json"
+    path.write_text(json.dumps([{"id": n, ("name", "amount")[n % 2]: str(n)} for n in range(600)]))
+    unfinished(db, path, monkeypatch)
+    db.save_deal({"id": 1, "name": "Acme"})
+    db.save_deal({"id": 301, "name": "Acme"})
+    report = db.loader.load(path, resume=True, batch_size=40)
+    assert (report.inserted, report.updated, report.resumed) == (599, 1, 200)
+    assert db.query.find("name = 'Acme'", sort="amount")["amount"].to_list() == [1, 301]
+    assert len(db) == 600
+
+
 def test_without_an_unfinished_load_it_begins_at_the_beginning(
     db: DealDatabase, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

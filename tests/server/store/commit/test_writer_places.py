@@ -349,7 +349,7 @@ CHANGES: dict[str, Callable[[Store], object]] = {
     "save": lambda store: store.save({"id": 1, "name": "after"}),
     "delete": lambda store: store.delete("1"),
     "schema": lambda store: store.declare([Field("extra", FieldType.TEXT)]),
-    "pipeline": lambda store: store.cover_stages(["Signed"]),
+    "pipeline": lambda store: store.redefine(lambda now: now.covering(["Signed"])),
     "add": lambda store: add(store),
 }
 

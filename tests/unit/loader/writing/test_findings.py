@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.columns import encode
+from dealdb.loader.columns import deal_ids
 from dealdb.loader.writing import findings
 from recorder import Recorder
 
@@ -58,7 +58,7 @@ def test_a_load_gives_up_where_many_rows_and_not_one_can_be_read(
 def test_a_column_with_one_value_in_thousands_of_rows_is_no_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode, "MOST_REPEATS", 3)
+    monkeypatch.setattr(deal_ids, "MOST_REPEATS", 3)
     store = Recorder()
     assert store.load_text(tmp_path, "id,amount\n" + "1,5\n2,6\n" * 3).duplicates == 4
     with pytest.raises(LoadError, match=r"one id stands in more than 3 of 7 rows.*it is no id"):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
 from dealdb.query import QueryEngine
-from dealdb.query.results.words import folded, pattern, tokens_of
+from dealdb.query.results import search
+from dealdb.query.results.words import Token, folded, pattern, tokens_of
 from query_cases import engine_of
 
 FRAME = pl.DataFrame(
@@ -201,3 +202,19 @@ def test_a_typo_is_a_letter_and_no_gap_between_words() -> None:
     texts = pl.Series(["ren wal", "ren-wal", "renxwal", "re5wal", "renwal", "re\u00e9wal"])
     found = texts.str.contains(pattern("renwal", typos=True))
     assert found.to_list() == [False, False, True, True, True, True]
+
+
+def test_long_texts_that_have_not_the_words_are_not_taken_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[str] = []
+
+    def tokens(text: str) -> list[Token]:
+        taken.append(text)
+        return tokens_of(text)
+
+    monkeypatch.setattr(search, "tokens_of", tokens)
+    long = "Offer sent, no answer; " * 2_000
+    query = QueryEngine.over([{"id": "1", "note": long}, {"id": "2", "note": "quartz"}])
+    assert query.search("quarz")["id"].to_list() == ["2"]
+    assert long not in taken
