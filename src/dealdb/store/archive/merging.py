@@ -20,7 +20,7 @@ from dealdb.errors import AccessDenied
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.deal_index import read_heads
 from dealdb.store.archive.digest import is_whole
-from dealdb.store.archive.sealing import SEGMENT_BYTES, Sealed, resealed
+from dealdb.store.archive.sealing import SEGMENT_BYTES, Rows, Sealed, resealed
 from dealdb.store.archive.segments import (
     ChunkLost,
     Extent,
@@ -107,18 +107,18 @@ class Merger:
     ----------
     link, keys
         The collection.
-    frame, columns
+    held, columns
         The rows of the checkpoint, and where they are.
     hasty
         Whether somebody waits for it.
     """
 
     def __init__(
-        self, link: Link, keys: Keys, frame: pl.DataFrame, columns: Columns, *, hasty: bool = False
+        self, link: Link, keys: Keys, held: Rows, columns: Columns, *, hasty: bool = False
     ) -> None:
         self._link = link
         self._keys = keys
-        self._frame = frame
+        self._held = held
         self._columns = columns
         self._max_bytes = HASTY_BYTES if hasty else MERGED_BYTES
         self._unreadable: set[str] = set()
@@ -216,7 +216,7 @@ class Merger:
             sum(each.n_bytes for each in extents),
             max(each.level for each in extents) + (len(some) > 1),
         )
-        return resealed(pl.concat(frames), self._frame, self._columns, extent)
+        return resealed(pl.concat(frames), self._held, self._columns, extent)
 
 
 def _is_whole(segment: Segment, frame: pl.DataFrame) -> bool:

@@ -26,7 +26,7 @@ from dealdb.errors import StoreError
 from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.archive.merging import Merger
-from dealdb.store.archive.sealing import Sealed, seal_all
+from dealdb.store.archive.sealing import FrameRows, Sealed, seal_all
 from dealdb.store.archive.segments import Segment, n_bytes_of, sealed_entries
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
@@ -257,9 +257,9 @@ class _Checkpointer:
     def _write_segments(
         self, history: Sequence[Segment], columns: Columns, facts: FactsKeeper
     ) -> Iterator[Segment]:
-        frame = self._replica.all_rows()
+        held = FrameRows(self._replica.all_rows())
         sealed = history[-1].last if history else 0
-        for found in seal_all(facts.noted(self._entries_since(sealed)), frame, columns):
+        for found in seal_all(facts.noted(self._entries_since(sealed)), held, columns):
             self._sealed_bytes += found.extent.n_bytes
             yield self._write_segment(found)
 
@@ -271,8 +271,8 @@ class _Checkpointer:
 
     def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
         """The history with some of its segments in one, if it is time for that; they stay until this is published."""
-        frame = self._replica.all_rows()
-        merger = Merger(self._link, self._keys, frame, columns, hasty=self._hasty)
+        held = FrameRows(self._replica.all_rows())
+        merger = Merger(self._link, self._keys, held, columns, hasty=self._hasty)
         segments = merger.with_whole_indexes(list(merger.measured(history)))
         merged = merger.merge(segments)
         if merged:
