@@ -58,6 +58,7 @@ def open_checkpoint(
             load_rows=load_rows,
             height=generation.height,
             changes={name: [] for name in generation.schema},
+            columns=columns,
         ),
         height=generation.height,
         stages=generation.stages,

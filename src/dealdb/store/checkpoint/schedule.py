@@ -28,6 +28,8 @@ _DEALS_A_LOADED_CHANGE = 20
 # while it runs: what is less than a chunk is packed again each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
 _DEALS_A_CHANGE_SO_FAR = 16
+# of a fold, which costs as little however many deals there are: bounds what it holds
+_MOST_HELD = 2 * CHUNK_ROWS
 # waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
 _SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
 # a server that hangs is not waited for again
@@ -87,19 +89,27 @@ class CheckpointSchedule:
             self._log_failure(problem)
             self._note_failure()
 
-    def write_during_load(self, replica: Replica, recent: Recent) -> None:
-        """Write what a load has filled some chunks with, if it is enough, while the load runs."""
+    def write_during_load(self, replica: Replica, recent: Recent) -> bool:
+        """Write what a load has filled some chunks with, if it is enough, while the load runs; whether it was done."""
         # the history keeps the chunks that its deals are in, and so any that is not full
         filled = replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
         if filled and replica.changes > _CHANGES_SO_FAR:
-            self._write_if_due(replica, recent, _DEALS_A_CHANGE_SO_FAR, tries=1)
+            is_fold = replica.waiting.columns is not None
+            least = replica.height // _MOST_HELD if is_fold else 0
+            deals_a_change = max(_DEALS_A_CHANGE_SO_FAR, least)
+            self._write_if_due(replica, recent, deals_a_change, tries=1)
+            return not replica.changes
+        return False
 
-    def write_after_load(self, replica: Replica, recent: Recent) -> None:
-        """Write what a load has left in the log, if it was a large one."""
+    def write_after_load(self, replica: Replica, recent: Recent) -> bool:
+        """Write what a load has left in the log, if it was a large one; False where another way may help."""
         # where most chunks are there already, a checkpoint costs little: however few the changes are
         is_cheap = bool(replica.chunks)
         deals_a_change = replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
+        is_due = _is_due(replica, deals_a_change)
         self._write_if_due(replica, recent, deals_a_change, tries=len(_SETTLING_PAUSES_S))
+        # what the server refuses, it refuses whatever is done otherwise
+        return not (is_due and replica.changes) or bool(self._last_reason)
 
     def finish(self) -> None:
         """Wait until the checkpoint that is under way is there, or has failed."""

@@ -21,15 +21,18 @@ from dataclasses import replace
 from importlib.resources import files
 from itertools import chain, islice, takewhile
 
+import polars as pl
+
 from dealdb.connection import Link
 from dealdb.errors import StoreError
-from dealdb.store.archive.chunks import Columns, encoded
+from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.archive.merging import Merger
-from dealdb.store.archive.sealing import FrameRows, Sealed, seal_all
+from dealdb.store.archive.sealing import Sealed, seal_all
 from dealdb.store.archive.segments import Segment, n_bytes_of, sealed_entries
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
+from dealdb.store.checkpoint.fold import Folded, Made, Whole
 from dealdb.store.checkpoint.lease import give_back, take
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.commit.idle_writers import forget_idle_writers
@@ -173,12 +176,14 @@ class _Checkpointer:
             # trimming follows the older checkpoint: going back would lose what is sealed behind it
             return False
         try:
-            self._replica.need()
+            self._made = self._made_of(base)
+            self._mend_names(base)
+            columns = self._write_columns(self._made)
         except HistoryReset:
             # it has columns yet to read from a checkpoint that is gone
             return False
-        self._mend_names(base)
-        columns = self._write_columns()
+        if not columns.cover(self._replica.schema, self._replica.height):
+            return False
         history = base.history if base else ()
         facts = self._keeper(base)
         segments = tuple(self._write_segments(history, columns, facts))
@@ -195,6 +200,15 @@ class _Checkpointer:
         self._replica.chunks = columns.full_chunks(generation.height) if published else {}
         remove_orphans(self._link, self._keys)
         return published
+
+    def _made_of(self, base: Manifest | None) -> Made:
+        """What the columns are made of: without the older rows, where the server is trusted to have these."""
+        columns = self._replica.waiting.columns
+        there = [each.columns for each in base.generations] if base else []
+        if self._hasty and not self._replica.has_all and columns and columns in there:
+            return Folded(self._link, self._keys, self._replica, columns)
+        self._replica.need()
+        return Whole(self._replica)
 
     @property
     def _bearable(self) -> int:
@@ -226,10 +240,10 @@ class _Checkpointer:
         )
         return publish(self._link, keys, manifest, made_from, self._needed, older)
 
-    def _write_columns(self) -> Columns:
+    def _write_columns(self, made: Made) -> Columns:
         replica = self._replica
-        digests = {name: dict(replica.chunks.get(name, {})) for name in replica.schema}
-        chunks = encoded(replica.all_rows(), digests)
+        digests = made.known()
+        chunks = made.chunks(digests)
         found: list[tuple[str, int, str]] = []
         while batch := list(islice(chunks, _SENT_CHUNKS)):
             self._write({self._keys.chunk(digest): blob for _, _, digest, blob in batch})
@@ -257,7 +271,7 @@ class _Checkpointer:
     def _write_segments(
         self, history: Sequence[Segment], columns: Columns, facts: FactsKeeper
     ) -> Iterator[Segment]:
-        held = FrameRows(self._replica.all_rows())
+        held = _Rows(self._link, self._keys, self._made, columns)
         sealed = history[-1].last if history else 0
         for found in seal_all(facts.noted(self._entries_since(sealed)), held, columns):
             self._sealed_bytes += found.extent.n_bytes
@@ -271,7 +285,7 @@ class _Checkpointer:
 
     def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
         """The history with some of its segments in one, if it is time for that; they stay until this is published."""
-        held = FrameRows(self._replica.all_rows())
+        held = _Rows(self._link, self._keys, self._made, columns)
         merger = Merger(self._link, self._keys, held, columns, hasty=self._hasty)
         segments = merger.with_whole_indexes(list(merger.measured(history)))
         merged = merger.merge(segments)
@@ -297,6 +311,24 @@ class _Checkpointer:
         # the names first: should this process die in between, a later checkpoint finds what is left over
         self._link.calls([("SADD", self._keys.chunks, *blobs), *sets], retry=True)
         self._needed.update(blobs)
+
+
+class _Rows:
+    """Rows of a checkpoint, as ``Rows`` has them, once its columns are written."""
+
+    def __init__(self, link: Link, keys: Keys, made: Made, columns: Columns) -> None:
+        self._link = link
+        self._keys = keys
+        self._made = made
+        self._columns = columns
+
+    def part(self, name: str, first: int, stop: int) -> pl.Series | None:
+        """Some rows of a column. One round trip, unless they are in memory."""
+        found = self._made.part(name, first, stop)
+        if found is None and self._columns.have_rows([name], first, stop - first):
+            read = self._columns.read_run(self._link, self._keys, [name], range(first, stop))
+            return read[name] if read else None
+        return found
 
 
 def publish(
