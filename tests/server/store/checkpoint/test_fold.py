@@ -154,18 +154,21 @@ def test_random_histories(store: Store, seed: int, folded: list[Folded]) -> None
     changes, choose = Changes(store, seed), random.Random(seed)
     changes.add(store)
     columns = folding(store)
-    for _ in range(25):
+    columns.settle()
+    for _ in range(15):
         for _ in range(choose.choice((1, 1, 4))):
             changes.one()
         # another process's checkpoint, as a query begins it, and a load of another process
         if choose.random() < 0.2:
             folding(store).settle()
-        elif choose.random() < 0.2:
+        elif choose.random() < 0.5:
             columns = folding(store)
         columns.settle(so_far=choose.random() < 0.5)
         generation, now = newest(store), whole(store)
         if generation.position == now.position:
             assert_same_chunks(generation, now)
+    # a single change would leave none due
+    bulk(store, 10**6, 3)
     columns.settle()
     assert_same_chunks(newest(store), whole(store))
     assert folded
