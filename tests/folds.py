@@ -10,7 +10,7 @@ from dealdb.store.replica.replica import Replica
 def assert_same_chunks(generation: Generation, whole: Replica) -> None:
     """A checkpoint is, digest for digest, the one that all columns in memory make at the same commit."""
     assert generation.columns
-    assert generation.position == whole.position
+    assert generation.position == whole.position, (generation.position, whole.position)
     digests: dict[str, dict[int, str]] = {name: {} for name in whole.schema}
     for name, number, digest, _ in encoded(whole.all_rows(), {}):
         digests[name][number] = digest
