@@ -60,7 +60,7 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "cold_start": (catching_up.cold_start, _ALL),
     "group_by": (queries.group_by, _ALL),
     "filter_top20": (queries.filter_top20, _ALL),
-    "search": (queries.search, _ALL),
+    "search": (queries.search, (*_ALL, 3_000_000)),
     "sql": (queries.sql, _ALL),
     "sql_isolated": (isolated.sql_isolated, (_MIDDLE, _LARGE)),
     "cli": (cli.cli, (_SMALL, _LARGE)),
@@ -144,7 +144,7 @@ def run_all(options: argparse.Namespace) -> list[str]:
     failed = []
     with tempfile.TemporaryDirectory(prefix="dealdb-bench") as folder:
         bench = Bench(Path(folder), options.server, options.search, options.repeats)
-        machine = _machine(bench)
+        machine = machine_of(bench)
         try:
             for n, name, run in _chosen(options):
                 start = time.monotonic()
@@ -176,7 +176,8 @@ def _chosen(options: argparse.Namespace) -> Iterator[tuple[int, str, Run]]:
                 yield n, name, run
 
 
-def _machine(bench: Bench) -> dict[str, str]:
+def machine_of(bench: Bench) -> dict[str, str]:
+    """What is measured on, and with what."""
     with running(bench.flavor, bench.folder) as server:
         servers = [server.version()]
     if bench.search is not None:
@@ -185,7 +186,7 @@ def _machine(bench: Bench) -> dict[str, str]:
         servers.append(f"{bench.search.version()} with {' and '.join(named)}")
     return {
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "machine": f"{_cpu()}, {os.cpu_count()} cores, {_memory_gb()} GB, {platform.system()}",
+        "machine": f"{_cpu()}, {os.cpu_count()} cores, {memory_gb()} GB, {platform.system()}",
         "server": "; ".join(servers),
         "flavor": bench.flavor,
         "packages": ", ".join(_versions()),
@@ -210,7 +211,8 @@ def _cpu() -> str:
     return named[0] if named else platform.machine()
 
 
-def _memory_gb() -> int:
+def memory_gb() -> int:
+    """Memory of this machine."""
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
 
 

@@ -33,6 +33,25 @@ def load_csv(url: str, path: str) -> Iterator[Answer]:
     yield {"loaded": report.inserted, "peak_mb": _status_mb("VmHWM")}
 
 
+def load_parts(url: str, deals: str, part: str) -> Iterator[Answer]:
+    """Seconds, processor time and peak memory of each of several loads by one process, one behind the other."""
+    from benchmarks.deals import plain
+    from dealdb import DealDatabase
+
+    for first in range(0, int(deals), int(part)):
+        frame = plain(int(part), first=first).frame
+        # the peak is that of this load
+        Path("/proc/self/clear_refs").write_text("5")
+        begun, used = time.perf_counter(), time.process_time()
+        with DealDatabase.from_url(url) as db:
+            db.loader.load(frame, bar=False)
+        yield {
+            "s": time.perf_counter() - begun,
+            "cpu_s": time.process_time() - used,
+            "peak_mb": _status_mb("VmHWM"),
+        }
+
+
 def replica(url: str) -> Iterator[Answer]:
     """Memory of a process beyond its imports, once it has all columns."""
     import polars as pl
@@ -214,7 +233,7 @@ def _status_mb(name: str) -> float:
 JOBS: dict[str, Callable[..., Iterator[Answer]]] = {
     job.__name__: job
     for job in (
-        load_csv, replica, columns, first_sql, read_dealdb, write_dealdb, read_search, write_search, ping,
+        load_csv, load_parts, replica, columns, first_sql, read_dealdb, write_dealdb, read_search, write_search, ping,
     )
 }  # fmt: skip
 

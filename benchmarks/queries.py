@@ -84,15 +84,23 @@ def filter_top20(bench: Bench, n: int) -> Figure:
 
 
 def search(bench: Bench, n: int) -> Figure:
-    """Deals with some words in their texts: two whole ones, a beginning, a typo, and one that few deals have."""
+    """Deals with some words in their texts: whole ones, beginnings and typos, that many deals have, few, or none."""
     figure = Figure("search", n)
     at = bench.loaded(n)
     rare = str(at.deals.frame["company"][n // 2])
+    # its first word without the last letter but one, and its number
+    kind, number = rare.rsplit(" ", 1)
+    typo = kind.split()[0][:-2] + kind.split()[0][-1]
     for what, words, asked in (
         ("two words", _WORDS, _WORDS),
         ("the beginning of a word", "mer", "mer*"),
         ("a typo", "meridan", "%meridan%"),
         ("a company", rare, rare),
+        ("two beginnings", "mer ren", "mer* ren*"),
+        ("a typo and a number", f"{typo} {number}", f"%{typo}% {number}"),
+        ("three words", "meridian foods renewal", "meridian foods renewal"),
+        ("three words that no deal has all of", "harbor foods pilot", "harbor foods pilot"),
+        ("a word that no deal has", "zzqq", "%zzqq%"),
     ):
         _searched(bench, at, figure, what, words, asked)
     figure.notes.append(
@@ -105,12 +113,7 @@ def _searched(bench: Bench, at: Loaded, figure: Figure, what: str, words: str, a
     def ask() -> object:
         return at.reader.query.search(words, limit=20)
 
-    # the index is made by a thread once the deals have been searched twice
-    for _ in range(2):
-        ask()
-    for thread in threading.enumerate():
-        if thread.name == "dealdb-search-index":
-            thread.join()
+    have_index(ask)
     found = _ours(at, ask)
     _with_search(bench, at, found, lambda index: index.words(asked))
     runs = {f"{name}: {what}": run for name, run in found.items()}
@@ -121,6 +124,15 @@ def _searched(bench: Bench, at: Loaded, figure: Figure, what: str, words: str, a
         f"{SEARCH}: {what}",
         "speed",
     )
+
+
+def have_index(search: Callable[[], object]) -> None:
+    """Wait for the index of words, which a thread makes once the deals have been searched twice."""
+    for _ in range(2):
+        search()
+    for thread in threading.enumerate():
+        if thread.name == "dealdb-search-index":
+            thread.join()
 
 
 def sql(bench: Bench, n: int) -> Figure:

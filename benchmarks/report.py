@@ -71,7 +71,8 @@ def text(figures: Sequence[Figure], pictures: Sequence[str]) -> str:
 
 def _lines(figures: Sequence[Figure], pictures: Sequence[str]) -> Iterator[str]:
     yield _HEAD.format(command=_command(figures))
-    yield from _machine(figures)
+    yield from machine_lines(figures)
+    yield from _run(figures)
     yield _READING
     for name in pictures:
         yield f"![{name.partition('.')[0].replace('-', ' ')}]({name})\n"
@@ -84,8 +85,8 @@ def _lines(figures: Sequence[Figure], pictures: Sequence[str]) -> Iterator[str]:
     yield from _growth_section([figure for figure in figures if figure.name == "growth"])
 
 
-def _machine(figures: Sequence[Figure]) -> Iterator[str]:
-    """What the figures were measured on; several lines where results of several runs were merged."""
+def machine_lines(figures: Sequence[Figure]) -> Iterator[str]:
+    """What the figures were measured on; several in a line where results of several runs were merged."""
     for label, key in (
         ("Machine", "machine"),
         ("Servers", "server"),
@@ -97,6 +98,10 @@ def _machine(figures: Sequence[Figure]) -> Iterator[str]:
         if key == "when" and len(found) > 1:
             found = [f"{found[0]} to {found[-1]}"]
         yield f"- {label}: {'; '.join(found)}"
+
+
+def _run(figures: Sequence[Figure]) -> Iterator[str]:
+    """How they were measured, and what was not."""
     minutes = sum(figure.took_s for figure in figures) / 60
     took = f"{minutes:.0f} minutes; each section names the command that repeats it alone"
     yield f"- Command: `{_command(figures)}`, {took}"
@@ -134,27 +139,27 @@ def _options(figure: Figure) -> str:
 
 
 def _budget_table(figures: Sequence[Figure]) -> Iterator[str]:
-    yield from _header("what", "deals", "dealdb", "other", "ratio", "spread", "at least", "aim", "")
+    yield from header("what", "deals", "dealdb", "other", "ratio", "spread", "at least", "aim", "")
     grown = exponents(figures)
     for figure in (*figures, grown) if grown else figures:
         for line in figure.lines:
             budget = budget_of(line, figure.n)
             if budget is not None:
-                yield _row(*_cells(figure, line), *_bounds(budget), verdict(line, figure.n))
+                yield row(*_cells(figure, line), *_bounds(budget), verdict(line, figure.n))
 
 
 def _section(figure: Figure) -> Iterator[str]:
     yield f"### {figure.name}, {figure.n:,} deals\n"
-    yield from _header("way", "median", "spread", "")
+    yield from header("way", "median", "spread", "")
     for way in figure.ways:
-        yield _row(way.name, _value(way.median, way.unit), _spread(way.values), way.note)
+        yield row(way.name, _value(way.median, way.unit), _spread(way.values), way.note)
     yield ""
     compared = [line for line in figure.lines if line.theirs is not None]
     if compared:
-        yield from _header("what", "ratio", "spread", "")
+        yield from header("what", "ratio", "spread", "")
         for line in compared:
-            ratio = f"{line.sense} {_number(median(line.ratios))}"
-            yield _row(line.what, ratio, _spread(line.ratios), verdict(line, figure.n))
+            ratio = f"{line.sense} {number(median(line.ratios))}"
+            yield row(line.what, ratio, _spread(line.ratios), verdict(line, figure.n))
         yield ""
     for note in figure.notes:
         yield f"{note}.\n"
@@ -166,10 +171,10 @@ def _growth_section(figures: Sequence[Figure]) -> Iterator[str]:
     if not figures:
         return
     yield "### growth\n"
-    yield from _header("milliseconds at", *(f"{figure.n:,}" for figure in figures))
+    yield from header("milliseconds at", *(f"{figure.n:,}" for figure in figures))
     for way in figures[-1].ways:
         found = [figure.way(way.name) for figure in figures]
-        yield _row(way.name, *(_number(each.median) if each else "" for each in found))
+        yield row(way.name, *(number(each.median) if each else "" for each in found))
     yield ""
     sizes = ",".join(str(figure.n) for figure in figures)
     took = sum(figure.took_s for figure in figures)
@@ -180,7 +185,7 @@ def _cells(figure: Figure, line: Line) -> Iterable[str]:
     ours = figure.way(line.ours)
     theirs = figure.way(line.theirs) if line.theirs else None
     value = median(line.ratios)
-    shown = f"{line.sense} {_number(value)}" if theirs else _value(value, line.unit)
+    shown = f"{line.sense} {number(value)}" if theirs else _value(value, line.unit)
     return (
         line.what, f"{figure.n:,}", _of(ours), _of(theirs), shown, _spread(line.ratios)
     )  # fmt: skip
@@ -192,27 +197,27 @@ def _of(way: Way | None) -> str:
 
 def _bounds(budget: Budget) -> Iterable[str]:
     sign = "≤ " if budget.most else ""
-    return (f"{sign}{_number(budget.least)}", f"{sign}{_number(budget.aim)}")
+    return (f"{sign}{number(budget.least)}", f"{sign}{number(budget.aim)}")
 
 
-def _header(*names: str) -> Iterator[str]:
-    yield _row(*names)
-    yield _row(*("---" for _ in names))
+def header(*names: str) -> Iterator[str]:
+    yield row(*names)
+    yield row(*("---" for _ in names))
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{_number(min(values))} to {_number(max(values))}" if len(values) > 1 else ""
+    return f"{number(min(values))} to {number(max(values))}" if len(values) > 1 else ""
 
 
 def _value(value: float, unit: str) -> str:
-    return f"{_number(value)} {unit}".strip()
+    return f"{number(value)} {unit}".strip()
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three digits, and no more than are there."""
     if abs(value) >= 100:
         return f"{value:,.0f}"

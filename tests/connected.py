@@ -49,6 +49,14 @@ def sockets(server: Server) -> list[dict[str, str]]:
         return [entry for entry in client.client_list() if "U" not in entry["flags"]]
 
 
+def ended(name: str) -> None:
+    """Wait for the threads of this name."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(60)
+            assert not thread.is_alive()
+
+
 def in_threads(count: int, work: Callable[[int], object]) -> list[BaseException]:
     """Run ``work`` in that many threads at once, and return what they raised."""
     failures: list[BaseException] = []

@@ -854,7 +854,7 @@ MUTANTS = [
     Mutant(
         "the index of words is not told of changed texts",
         "replica/replica.py",
-        "if is_text(values.dtype) and not self.text_changes.add(rows):",
+        "if not self.text_changes.add(rows):",
         "if False:",
         SEARCH_INDEX,
     ),
@@ -890,9 +890,23 @@ MUTANTS = [
     Mutant(
         "rows that are read alone are those of another commit",
         "live/columns.py",
-        "if replica.position != position or many or self._has_read_rows:",
-        "if many or self._has_read_rows:",
+        "if replica.position != position or many or self._ahead.has_failed:",
+        "if many or self._ahead.has_failed:",
         "tests/server/store/replica/test_replica.py",
+    ),
+    Mutant(
+        "a column that was read ahead lacks what came meanwhile",
+        "replica/replica.py",
+        "self.columns[column.name] = waiting.with_changes(column)",
+        "self.columns[column.name] = column",
+        "tests/server/store/live/test_reading_ahead.py",
+    ),
+    Mutant(
+        "a column that was read ahead of another history is put in",
+        "replica/replica.py",
+        "if waiting is ahead.waiting and column.name in changes:",
+        "if column.name in changes:",
+        "tests/server/store/live/test_reading_ahead.py",
     ),
     Mutant(
         "a lost history is told as if it were whole",

@@ -21,9 +21,11 @@ from dealdb.errors import (
     SchemaError,
 )
 from dealdb.model.names import unknown
+from dealdb.model.values import encode
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
+    from dealdb.model.schema import Schema
 
 # what a change answers: a status of HTTP, and an object
 Told = tuple[int, dict[str, Any]]
@@ -288,6 +290,9 @@ def _conflict(asked: PageRequest, conflict: ConflictError, mine: Mapping[str, An
     found = asked.db.get_deal(deal)
     if found is None and history.is_empty():
         raise DealNotFound(deal)
+    if found is not None and mine and _has_all(found, mine, asked.db.schema):
+        # two people who say the same have nothing to decide
+        return 200, {"id": deal, "rev": found.rev, "outcome": "unchanged"}
     # whoever changed a deal before it was deleted did not delete it
     seen = meanwhile if found is not None else meanwhile.tail(1)
     who = [each or "somebody" for each in seen["who"].unique(maintain_order=True)]
@@ -313,6 +318,15 @@ def _conflict(asked: PageRequest, conflict: ConflictError, mine: Mapping[str, An
             for name in names
         ],
     }
+
+
+def _has_all(found: Mapping[str, Any], mine: Mapping[str, Any], schema: Schema) -> bool:
+    """Whether a deal has each of these values already, as they would be saved."""
+
+    def saved(name: str, value: object) -> str | None:
+        return None if value is None else encode(value, schema[name])
+
+    return all(saved(name, value) == saved(name, found.get(name)) for name, value in mine.items())
 
 
 def _told(deal: str, who: list[str], changed: list[str], *, is_there: bool) -> str:

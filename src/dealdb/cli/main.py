@@ -30,7 +30,6 @@ from dealdb.formats.controls import visible
 FAILED = 1
 BAD_INPUT = 2
 UNAVAILABLE = 3
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _BAD_INPUT_ERRORS = (BackupError, ConfigError, LoadError, QueryError, SchemaError)
 _UNAVAILABLE_ERRORS = (AccessDenied, PoolTimeout, ServerUnavailable)
 
@@ -130,8 +129,6 @@ def exit_code(error: DealDBError) -> int:
 
 def run() -> None:
     """Entry point of the program ``dealdb``."""
-    # importing makes many objects and no garbage: looking for it would be a tenth of the start
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.excepthook = _show_unhandled
     if sys.stdout is None:
         sys.exit(_fail("standard output is closed", FAILED) if sys.stderr else FAILED)

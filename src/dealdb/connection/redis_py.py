@@ -30,6 +30,8 @@ _LOOKED_AT_BYTES = 2**20
 _LEAST_BYTES_A_SECOND = 1_000
 # the beginning of a value or of a list, with its size
 _SIZE = re.compile(rb"(?:([$*])([0-9]{1,30})|[:+-][^\r]*|[$*]-1)\r\n")
+# a size that may be beyond the bounds has so many digits; most replies have none, also in what they carry
+_LARGE = re.compile(rb"[$*][0-9]{7}")
 # of a reply whose sizes are looked at one by one
 _BEGINNING_BYTES = 4_096
 
@@ -74,6 +76,8 @@ class BoundedParser(_HiredisParser):
 
     def _check_sizes(self, said: bytes) -> None:
         """Look at the sizes with which a reply begins, before anything of it is kept."""
+        if _LARGE.search(said) is None:
+            return
         place = 0
         while size := _SIZE.match(said, place):
             kind, number = size[1], int(size[2] or b"0")

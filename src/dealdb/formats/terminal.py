@@ -48,5 +48,6 @@ def padded(cells: Sequence[str], *, right: bool) -> list[str]:
     ['deals', '    7']
     """
     widths = [*map(width_of, cells)]
-    pads = [" " * (max(widths) - width) for width in widths]
+    widest = max(widths, default=0)
+    pads = [" " * (widest - width) for width in widths]
     return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]

@@ -95,11 +95,12 @@ def time_zone(name: str) -> tzinfo:
     >>> datetime(2026, 7, 1, tzinfo=time_zone("Europe/Berlin")).isoformat()
     '2026-07-01T00:00:00+02:00'
     """
+    if name == "UTC":
+        return UTC
     # not at the top: few collections have one
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    if checked_zone_name(name) == "UTC":
-        return UTC
+    checked_zone_name(name)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

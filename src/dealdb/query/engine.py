@@ -15,8 +15,6 @@ from dealdb.query.filters.where import compile_where
 from dealdb.query.index.kept_index import index_for
 from dealdb.query.limits import SQL_LIMITS, SqlLimits
 from dealdb.query.messages import MOMENTS
-from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
-from dealdb.query.results.facets import Facet, facet_of
 from dealdb.query.results.paging import Page, Question, page_of
 from dealdb.query.results.rows import (
     Params,
@@ -35,6 +33,8 @@ from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
 
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
+    from dealdb.query.results.explain import Explanation
+    from dealdb.query.results.facets import Facet
     from dealdb.query.sql.session import SqlSession
     from dealdb.query.sql.tables import ReadTable, Tables
     from dealdb.store.replica.snapshot import Snapshot
@@ -173,7 +173,8 @@ class QueryEngine:
         ----
         One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals.
         The first one of a process that has a limit reads the columns of filter and sort, and of the others no more than
-        the chunks that hold the deals, where these are few; the next one reads all columns.
+        the chunks that hold the deals, where these are few. So does the second one, after which a thread reads the
+        other columns; no query waits for it.
 
         Source
         ------
@@ -334,6 +335,9 @@ class QueryEngine:
         >>> query.facets("stage")["stage"].table.rows()
         [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'")]
         """
+        # it brings the charts, which most commands don't draw
+        from dealdb.query.results.facets import facet_of
+
         limit = positive("limit", limit)
         wanted = [columns] if isinstance(columns, str) else columns
         deals = self._deals(columns_named(where, equals, None, wanted))
@@ -384,7 +388,7 @@ class QueryEngine:
         Cost
         ----
         One round trip, and at 1,000,000 deals 40 to 100 ms for each column; twice that with typos. From the second
-        search of 1,000 deals or more a thread makes an index of all words, 70 bytes a deal; once it is there, some
+        search of 50 deals or more a thread makes an index of all words, 70 bytes a deal; once it is there, some
         milliseconds.
 
         Source
@@ -444,6 +448,8 @@ class QueryEngine:
         >>> done.filter, done.columns, done.scanned, done.kept, done.returned
         ('n > 4', ('n',), 3, 2, 1)
         """
+        from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
+
         wanted = slice_of(offset, limit)
         before = self._source.round_trips()
         watch = Watch()

@@ -141,8 +141,9 @@ class Store(StoreHistory):
         return self._lazy_live.columns_bytes() if self._lazy_live else None
 
     def finish(self) -> None:
-        """Wait for a checkpoint that a query has begun, if one is under way."""
+        """End what queries have begun: wait for a checkpoint, and stop reading columns ahead."""
         if self._lazy_live:
+            self._lazy_live.stop_reading()
             self._lazy_live.finish()
 
     @property

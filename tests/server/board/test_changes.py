@@ -53,6 +53,27 @@ def test_a_conflict_tells_who_did_what_and_saves_nothing(
     assert signed_in.change("/deals/7", again)[0] == 200
 
 
+def test_who_says_what_another_has_just_said_is_no_conflict(
+    signed_in: Browser, db: DealDatabase
+) -> None:
+    rev = rev_of(db)
+    with db.acting_as("zoe"):
+        theirs = db.update_deal("7", amount="99", owner="Zoe", stage="Won").rev
+    changes = {"amount": "99.00", "stage": "Won", "name": "Deal 7"}
+    db.update_deal("7", name="Deal 7")
+    now = rev_of(db)
+    assert now > theirs
+    status, told = signed_in.change("/deals/7", {"expect_rev": rev, "changes": changes})
+    assert (status, told) == (200, {"id": "7", "rev": now, "outcome": "unchanged"})
+    # one value that is another one makes it a conflict
+    other = {"expect_rev": rev, "changes": changes | {"amount": "98"}}
+    assert signed_in.change("/deals/7", other)[0] == 409
+    # to clear what is not there, too
+    cleared = {"expect_rev": rev, "changes": {"source": None}}
+    assert signed_in.change("/deals/7", cleared)[0] == 200
+    assert rev_of(db) == now
+
+
 def test_a_deal_deleted_meanwhile_is_a_conflict(signed_in: Browser, db: DealDatabase) -> None:
     rev = rev_of(db)
     db.delete_deal("7")

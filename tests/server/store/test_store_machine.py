@@ -31,6 +31,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from connected import ended
 from dealdb.connection import RedisConnection
 from dealdb.errors import (
     ConflictError,
@@ -769,6 +770,8 @@ class StoreMachine(RuleBasedStateMachine):
             part = newcomer.snapshot(["stage"])
             rows = pl.Series(range(part.rows.height)[-2:], dtype=pl.UInt32).reverse()
             few = None if part.has_all else part.whole_rows(rows)
+            if self.steps % 4 == 1 and few is not None and part.whole_rows(rows) is not None:
+                ended("dealdb-read-ahead")
         else:
             few = None
         snapshot = newcomer.snapshot()

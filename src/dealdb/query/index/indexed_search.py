@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from dealdb.query.index.matching import WHOLE, Matches, matches_of
-from dealdb.query.index.token_index import (
-    LAST_PLACE,
-    PLACE_BITS,
-    TokenIndex,
-    is_covered,
-)
+from dealdb.query.index.matching import Matches, Postings, matches_of
+from dealdb.query.index.row_bits import are_in, bits_of, rows_of
+from dealdb.query.index.token_index import LAST_PLACE, PLACE_BITS, TokenIndex
+from dealdb.query.index.vocabulary import WHOLE
 from dealdb.query.results.search import (
     IN_ORDER,
     MAX_RANKED,
     QUALITIES,
+    Found,
+    Hit,
+    Looked,
     first_hits,
     hits_of,
     rows_with_all,
@@ -29,10 +29,13 @@ from dealdb.query.results.search import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# beyond it a mask of all rows takes less time than numbers of rows
+# sets of more rows are kept, and compared, one bit a row
 _MOST_NUMBERS = 20_000
-# to make and compile a pattern takes as long as to look at so many rows word by word
-_FEW = 30
+# to look at so few rows word by word takes less time than to rank them by their postings
+_FEW = 40
+# rows are looked for one by one among so many times as many
+_SPARSE = 50
+_NONE = np.empty(0, np.uint32)
 _QUALITIES = np.array(QUALITIES)
 
 
@@ -61,38 +64,39 @@ class IndexedSearch:
     ) -> None:
         self._index = index
         self._texts = texts
-        self._kept = None if kept is None else kept.to_numpy()
-        added = np.arange(index.height, texts.height, dtype=np.uint32)
+        self._kept = kept
+        self._last: tuple[Sequence[str], Found] | None = None
         self._is_changed: NDArray[np.bool_] | None = None
         if len(changed):
             self._is_changed = np.zeros(index.height, np.bool_)
             self._is_changed[changed[changed < index.height]] = True
-        apart = _distinct(np.concatenate([index.apart, changed, added]))
-        self._apart = pl.Series(apart if self._kept is None else apart[self._kept[apart]])
+        apart = index.apart
+        if len(changed) or texts.height > index.height:
+            added = np.arange(index.height, texts.height, dtype=np.uint32)
+            apart = _distinct(np.concatenate([apart, changed, added]))
+        self._apart = pl.Series(self._only_kept(apart), dtype=pl.UInt32)
 
-    def scores(self, words: Sequence[str], *, typos: bool) -> list[tuple[int, float]]:
-        """Rows that have all words, and how well; at most those that are ranked, ones with whole words first."""
+    def found(self, words: Sequence[str], *, typos: bool) -> Found:
+        """Rows that have all words; of very many those that are ranked, ones with whole words first."""
         matches = matches_of(self._index, words, self._texts.columns, typos=typos)
-        rows = self._rows(matches)
-        apart = self._scanned(words, typos=typos)
-        if len(rows) + len(apart) > MAX_RANKED:
-            rows, apart = self._preferred(rows, apart, matches, words, typos=typos)
-        found = list(zip(rows.tolist(), self._scores(rows, matches), strict=True))
-        if len(apart):
-            hits = hits_of(self._texts, apart, words, typos=typos)
-            found += [(row, hit.score) for row, hit in hits]
+        has_typos = len(self._apart) or any(each.has_typos for each in matches)
+        if self._last and self._last[0] == words and typos and not has_typos:
+            return self._last[1]
+        found = self._found(matches, words, typos=typos)
+        self._last = None if typos else (words, found)
         return found
 
-    def _scanned(self, words: Sequence[str], *, typos: bool) -> pl.Series:
-        """Those of the rows apart that have all words."""
-        rows = self._apart
+    def _found(self, matches: Sequence[Matches], words: Sequence[str], *, typos: bool) -> Found:
+        rows, apart = self._rows(matches), self._apart
+        if len(apart):
+            apart = rows_with_all(self._texts, apart, words, typos=typos)
+        if len(rows) + len(apart) > MAX_RANKED:
+            rows, apart = self._preferred(rows, apart, matches, words, typos=typos)
+        hits = hits_of(self._texts, apart, words, typos=typos) if len(apart) else []
         if len(rows) <= _FEW:
-            found = [row for row, _ in hits_of(self._texts, rows, words, typos=typos)]
-            rows = pl.Series(found, dtype=pl.UInt32)
-            texts = chain.from_iterable(self._texts[rows].iter_rows()) if found else ()
-            if all(map(is_covered, filter(None, texts))):
-                return rows
-        return rows_with_all(self._texts, rows, words, typos=typos)
+            looked = hits_of(self._texts, pl.Series(rows), words, typos=typos) if len(rows) else []
+            return Looked(looked + hits)
+        return _ByPostings(self._index, self._texts, rows, matches, dict(hits), words, typos)
 
     def _preferred(
         self,
@@ -104,7 +108,7 @@ class IndexedSearch:
         typos: bool,
     ) -> tuple[NDArray[np.uint32], pl.Series]:
         """The rows that are ranked, where there are too many."""
-        whole = self._rows(matches, WHOLE)
+        whole = self._rows(matches, WHOLE) if len(rows) else rows
         whole_apart = rest_apart = apart
         if len(apart):
             whole_apart = rows_with_all(self._texts, apart, words, whole=True)
@@ -112,6 +116,8 @@ class IndexedSearch:
             rest_apart = first_hits(self._texts, apart, words, typos=typos)
         scanned = _distinct(np.concatenate([rest_apart.to_numpy(), whole_apart.to_numpy()]))
         first = _merged(whole, whole_apart.to_numpy())
+        if len(first) == MAX_RANKED and not len(scanned):
+            return first, apart
         # among so many rows there are enough others
         every = _merged(rows, scanned)
         rest = every[~np.isin(every, first)][: MAX_RANKED - len(first)]
@@ -120,71 +126,147 @@ class IndexedSearch:
         return chosen[~is_scanned], pl.Series(chosen[is_scanned])
 
     def _rows(self, matches: Sequence[Matches], least: int = 0) -> NDArray[np.uint32]:
-        """Rows in the index that have all words, ascending; as good as ``least``, at least."""
+        """
+        Rows in the index that have all words, ascending; as good as ``least``, at least.
+
+        Of more than are ranked, the first of them.
+        """
         if not all(each.size for each in matches):
-            return np.empty(0, np.uint32)
+            return _NONE
         smallest, *others = sorted(matches, key=lambda each: each.size)
         if smallest.size > _MOST_NUMBERS:
-            mask = self._mask(smallest, least)
-            for each in others:
-                mask &= self._mask(each, least)
-            rows = np.flatnonzero(mask).astype(np.uint32)
-        else:
-            rows = self._numbers(smallest, least)
-            for each in others:
-                rows = rows[self._has(each, rows, least)]
+            return self._rows_by_bits([smallest, *others], least)
+        rows = self._numbers(smallest, least)
         if self._is_changed is not None:
             rows = rows[~self._is_changed[rows]]
-        return rows if self._kept is None else rows[self._kept[rows]]
+        for each in others:
+            rows = rows[self._has(each, rows, least)]
+        return self._only_kept(rows)
 
-    def _mask(self, matches: Matches, least: int) -> NDArray[np.bool_]:
-        mask = np.zeros(self._index.height, np.bool_)
+    def _only_kept(self, rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        if self._kept is None or not len(rows):
+            return rows
+        is_kept: NDArray[np.bool_] = self._kept.gather(pl.Series(rows)).to_numpy()
+        return rows[is_kept]
+
+    def _rows_by_bits(self, matches: Sequence[Matches], least: int) -> NDArray[np.uint32]:
+        first, *others = (self._bits(each, least) for each in matches)
+        found = first.copy()
+        for each in others:
+            found &= each
+        if self._is_changed is not None:
+            found &= ~bits_of(self._is_changed)
+        if self._kept is not None and found.any():
+            found &= bits_of(self._kept.head(self._index.height).to_numpy())
+        return rows_of(found, MAX_RANKED + 1)
+
+    def _bits(self, matches: Matches, least: int) -> NDArray[np.uint64]:
+        """Rows that have a word, as bits."""
+        parts, mask = [], None
         for each in matches.postings:
-            if each.rank >= least:
-                mask[each.rows] = True
-        for name, values in matches.values.items():
-            mask |= _is_as_good(values, least)[self._codes(name)]
-        return mask
+            if each.rank < least:
+                continue
+            if self._is_kept(each):
+                parts.append(self._kept_bits(each))
+                continue
+            if mask is None:
+                mask = np.zeros(self._index.height, np.bool_)
+            mask[each.rows] = True
+        parts += [
+            self._label_bits(name, values >= _value(least))
+            for name, values in matches.values.items()
+        ]
+        if mask is not None or not parts:
+            parts.append(bits_of(np.zeros(self._index.height, np.bool_) if mask is None else mask))
+        found, *others = parts
+        for other in others:
+            found = found | other
+        return found
+
+    def _is_kept(self, postings: Postings) -> bool:
+        return postings.span is not None and len(postings.rows) > _MOST_NUMBERS
+
+    def _kept_bits(self, postings: Postings) -> NDArray[np.uint64]:
+        def make() -> NDArray[np.uint64]:
+            mask = np.zeros(self._index.height, np.bool_)
+            mask[postings.rows] = True
+            return bits_of(mask)
+
+        return self._index.bits.get(postings.span, make)
+
+    def _label_bits(self, name: str, is_in: NDArray[np.bool_]) -> NDArray[np.uint64]:
+        codes = self._index.categories[name].codes
+        return self._index.bits.get((name, is_in.tobytes()), lambda: bits_of(is_in[codes]))
 
     def _numbers(self, matches: Matches, least: int) -> NDArray[np.uint32]:
-        parts = [each.rows for each in matches.postings if each.rank >= least]
+        parts = [each for each in matches.postings if each.rank >= least]
+        if len(parts) == 1 and parts[0].ascends and not matches.values:
+            return _without_repeats(parts[0].rows)
+        numbers = [each.rows for each in parts]
         for name, values in matches.values.items():
-            is_in = _is_as_good(values, least)[self._codes(name)]
-            parts.append(np.flatnonzero(is_in).astype(np.uint32))
-        return _distinct(np.concatenate([np.empty(0, np.uint32), *parts]))
+            is_in = (values >= _value(least))[self._index.categories[name].codes]
+            numbers.append(np.flatnonzero(is_in).astype(np.uint32))
+        return _distinct(np.concatenate([_NONE, *numbers]))
 
     def _has(self, matches: Matches, rows: NDArray[np.uint32], least: int) -> NDArray[np.bool_]:
         """Of rows, which have a word."""
         found = np.zeros(len(rows), np.bool_)
         for each in matches.postings:
-            if each.rank < least:
-                continue
-            if each.rank == WHOLE:
-                at = np.searchsorted(each.rows, rows)
-                found |= each.rows[np.minimum(at, len(each.rows) - 1)] == rows
-            else:
-                found |= np.isin(rows, each.rows)
+            if each.rank >= least:
+                found |= self._are_in(each, rows)
         for name, values in matches.values.items():
-            found |= _is_as_good(values, least)[self._codes(name)[rows]]
+            found |= (values >= _value(least))[self._index.categories[name].codes[rows]]
         return found
 
-    def _codes(self, name: str) -> NDArray[np.unsignedinteger]:
-        return self._index.categories[name].codes
+    def _are_in(self, postings: Postings, rows: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        if postings.ascends and len(rows) <= _FEW:
+            at = np.searchsorted(postings.rows, rows)
+            found: NDArray[np.bool_] = postings.rows[np.minimum(at, len(postings.rows) - 1)] == rows
+            return found
+        if self._is_kept(postings):
+            return are_in(self._kept_bits(postings), rows)
+        mask = np.zeros(self._index.height, np.bool_)
+        mask[postings.rows] = True
+        return mask[rows]
 
-    def _scores(self, rows: NDArray[np.uint32], matches: Sequence[Matches]) -> list[float]:
+
+@dataclass(frozen=True, slots=True)
+class _ByPostings:
+    """Rows of an index that are ranked by their postings, and rows apart from it that were looked at."""
+
+    index: TokenIndex
+    texts: pl.DataFrame
+    rows: NDArray[np.uint32]
+    matches: Sequence[Matches]
+    apart: Mapping[int, Hit]
+    words: Sequence[str]
+    typos: bool
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.apart)
+
+    def scores(self) -> tuple[list[int], list[float]]:
+        """Each of them, and how well it has the words."""
+        scores = [*self._scores(), *(hit.score for hit in self.apart.values())]
+        return [*self.rows.tolist(), *self.apart], scores
+
+    def hits(self, rows: Sequence[int]) -> list[Hit]:
+        """What shows some of them."""
+        some = pl.Series(rows, dtype=pl.UInt32)
+        return [hit for _, hit in hits_of(self.texts, some, self.words, typos=self.typos)]
+
+    def _scores(self) -> list[float]:
         """How well each row has the words: what ``hits_of`` computes row by row."""
-        names = self._texts.columns
-        values = np.zeros((len(matches), len(names), len(rows)), np.uint8)
-        place_of = np.full(len(self._index.columns), -1, np.int16)
+        names, index, rows = self.texts.columns, self.index, self.rows
+        values = np.zeros((len(self.matches), len(names), len(rows)), np.uint8)
+        place_of = np.full(len(index.columns), -1, np.int16)
         for place, name in enumerate(names):
-            place_of[self._index.columns.index(name)] = place
-        for word, each in enumerate(matches):
+            place_of[index.columns.index(name)] = place
+        for word, each in enumerate(self.matches):
             for name, known in each.values.items():
-                values[word, names.index(name)] = known[self._codes(name)[rows]]
+                values[word, names.index(name)] = known[index.categories[name].codes[rows]]
             for postings in each.postings:
-                at, of = _common(
-                    rows, postings.rows, self._index.height, is_sorted=postings.rank == WHOLE
-                )
+                at, of = _common(rows, postings)
                 marks = postings.marks[of]
                 value = (postings.rank << PLACE_BITS) | (LAST_PLACE - (marks & LAST_PLACE))
                 np.maximum.at(
@@ -200,34 +282,49 @@ def _merged(rows: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.
 
 def _distinct(rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Each row once, ascending; ``numpy.unique`` takes several times as long."""
-    rows = np.sort(rows)
-    distinct: NDArray[np.uint32] = rows[
-        np.append(rows[:-1] != rows[1:], np.ones(min(len(rows), 1), np.bool_))
-    ]
+    return _without_repeats(np.sort(rows))
+
+
+def _without_repeats(rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Rows that ascend, each once."""
+    is_last = np.ones(len(rows), np.bool_)
+    np.not_equal(rows[:-1], rows[1:], out=is_last[:-1])
+    distinct: NDArray[np.uint32] = rows[is_last]
     return distinct
 
 
-def _is_as_good(values: NDArray[np.uint8], least: int) -> NDArray[np.bool_]:
-    """Of the texts of a column, which match as well as a rank."""
-    found: NDArray[np.bool_] = values >= max(least << PLACE_BITS, 1)
-    return found
+def _value(least: int) -> int:
+    """The least value (see ``value_of``) of what matches as well as a rank."""
+    return max(least << PLACE_BITS, 1)
 
 
 def _common(
-    rows: NDArray[np.uint32], among: NDArray[np.uint32], height: int, *, is_sorted: bool
+    rows: NDArray[np.uint32], postings: Postings
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places in ``rows``, which ascend, and in ``among`` of what is the same; a row may be there several times."""
-    if is_sorted and len(among) > 4 * len(rows):
-        begin, end = np.searchsorted(among, rows, "left"), np.searchsorted(among, rows, "right")
-        counts = end - begin
-        at = np.repeat(np.arange(len(rows)), counts)
-        within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return at, np.repeat(begin, counts) + within
-    place_of = np.full(height, -1, np.int16)
-    place_of[rows] = np.arange(len(rows), dtype=np.int16)
-    places = place_of[among]
-    of = np.flatnonzero(places >= 0)
-    return places[of].astype(np.intp), of
+    """Places in ``rows``, which ascend, and in postings of what is the same; a row may be there several times."""
+    among = postings.rows
+    if postings.ascends:
+        begin, end = np.searchsorted(among, rows[0]), np.searchsorted(among, rows[-1], "right")
+        if end - begin > _SPARSE * len(rows):
+            return _common_of_few(rows, among)
+        of = np.arange(begin, end)
+    else:
+        of = np.flatnonzero((among >= rows[0]) & (among <= rows[-1]))
+    place_of = np.full(int(rows[-1] - rows[0]) + 1, -1, np.int16)
+    place_of[rows - rows[0]] = np.arange(len(rows), dtype=np.int16)
+    places = place_of[among[of] - rows[0]]
+    are_common = places >= 0
+    return places[are_common].astype(np.intp), of[are_common]
+
+
+def _common_of_few(
+    rows: NDArray[np.uint32], among: NDArray[np.uint32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    begin, end = np.searchsorted(among, rows, "left"), np.searchsorted(among, rows, "right")
+    counts = end - begin
+    at = np.repeat(np.arange(len(rows)), counts)
+    within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return at, np.repeat(begin, counts) + within
 
 
 def _total(values: NDArray[np.uint8]) -> list[float]:

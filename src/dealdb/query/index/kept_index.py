@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -16,18 +17,23 @@ from dealdb.query.results.rows import text_columns
 if TYPE_CHECKING:
     from dealdb.query.index.indexed_search import IndexedSearch
     from dealdb.query.index.token_index import TokenIndex
+    from dealdb.store.replica.made_of_texts import MadeOfTexts
     from dealdb.store.replica.row_log import RowLog
     from dealdb.store.replica.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
-# the scan of fewer takes some milliseconds
-LEAST_ROWS = 1_000
+# the scan of fewer takes no longer
+LEAST_ROWS = 50
 # the search that has the index made: a command that searches once is done before it would be
 _SEARCHES = 2
-# changed and new rows are scanned; with so many of them the index is made anew, with even more all rows are scanned
+# changed and new rows are scanned; with so many of them the index is made anew, with even more all rows are scanned:
+# a thirty-second of all, of fewer than 320,000 up to this number, but an eighth at most
 _MOST_CHANGED = 10_000
-_A_PART = 32
+_A_PART, _LARGEST_PART = 32, 8
 _FAR_TOO_MANY = 100_000
+# the form in which one is kept for other processes: another number for each change of what is in it, or of its bytes;
+# what letters are, and which of them are alike, differs between versions
+_FORM = f"words 1, unicode {unicodedata.unidata_version}, polars {pl.__version__}"
 # making it takes no more of the time than one part in so many
 _PAUSE = 10
 
@@ -37,6 +43,8 @@ class KeptIndex:
 
     def __init__(self) -> None:
         self._searches = 0
+        # whether the folder of the cache was looked through, and has one that is whole
+        self._has_looked = self._is_kept = False
         self._lock = threading.Lock()
         self._not_before = 0.0
         # an index, and the length that the log of changes had
@@ -54,28 +62,41 @@ class KeptIndex:
 
         self._searches += 1
         log, length = changes
+        self._look_for_kept(log)
         if self._made is None:
-            self._make(frame, length)
+            self._make(frame, log, length)
             return None
         index, since = self._made
         # the texts of an older snapshot differ from those of the index in the same rows
-        changed = log.since(min(since, length), max(since, length))
+        changed = log.since(min(since, length), max(since, length)).to_numpy()
         n_changed = len(changed) + abs(frame.height - index.height)
-        if n_changed > max(_MOST_CHANGED, index.height // _A_PART):
-            self._make(frame, length)
+        if n_changed > _most_changed(index.height):
+            self._make(frame, log, length)
         if n_changed > _FAR_TOO_MANY or frame.height < index.height:
             return None
         # a select would take milliseconds
         texts = pl.DataFrame([frame[name] for name in names])
-        return IndexedSearch(index, texts, kept, changed.to_numpy())
+        return IndexedSearch(index, texts, kept, changed)
 
-    def _make(self, frame: pl.DataFrame, length: int) -> None:
+    def _look_for_kept(self, log: RowLog) -> None:
+        """Take the index that another process has made of the texts as they were when the log began."""
+        if self._has_looked or log.made is None or not self._lock.acquire(blocking=False):
+            return
+        try:
+            kept = _kept_index(log.made)
+            if kept is not None:
+                self._made, self._is_kept = (kept, 0), True
+            self._has_looked = True
+        finally:
+            self._lock.release()
+
+    def _make(self, frame: pl.DataFrame, log: RowLog, length: int) -> None:
         if self._searches < _SEARCHES or time.monotonic() < self._not_before:
             return
         if self._lock.acquire(blocking=False):
             # not a daemon, which the end of the interpreter would stop in the middle of another library's work
             thread = threading.Thread(
-                target=self._work, args=(frame, length), name="dealdb-search-index"
+                target=self._work, args=(frame, log, length), name="dealdb-search-index"
             )
             try:
                 thread.start()
@@ -83,13 +104,18 @@ class KeptIndex:
                 # there may be no more threads, or the interpreter ends; a scan needs none
                 self._lock.release()
 
-    def _work(self, frame: pl.DataFrame, length: int) -> None:
+    def _work(self, frame: pl.DataFrame, log: RowLog, length: int) -> None:
         from dealdb.query.index.token_index import GivenUp, token_index
 
         began = time.monotonic()
         try:
             is_needed = threading.main_thread().is_alive
-            self._made = token_index(frame, text_columns(frame, None), is_needed), length
+            index = token_index(frame, text_columns(frame, None), is_needed)
+            self._made = index, length
+            took = time.monotonic() - began
+            logger.info("index of words made; rows: %d, seconds: %.3f", frame.height, took)
+            if log.made is not None and not self._is_kept and is_needed():
+                self._is_kept = _keep_index(index, log.made, log.since(0, length))
         except GivenUp:
             return
         except BaseException as problem:  # noqa: BLE001  # an interrupt, too, which Polars raises in any thread
@@ -100,7 +126,47 @@ class KeptIndex:
             took = time.monotonic() - began
             self._not_before = time.monotonic() + _PAUSE * took
             self._lock.release()
-        logger.info("index of words made; rows: %d, seconds: %.3f", frame.height, took)
+
+
+def _kept_index(made: MadeOfTexts) -> TokenIndex | None:
+    """The index of the texts of a checkpoint that another process has kept, if any."""
+    blob = made.find(_FORM)
+    if blob is None:
+        return None
+    from dealdb.query.index.index_file import unpacked
+
+    try:
+        return unpacked(blob)
+    except Exception as problem:  # noqa: BLE001  # whatever another version of some library has written, the scan goes on
+        logger.warning("no index of words from the cache: %s", type(problem).__name__)
+        return None
+
+
+def _keep_index(index: TokenIndex, made: MadeOfTexts, changed: pl.Series) -> bool:
+    """
+    Keep an index for other processes, if few rows have changed since the checkpoint; whether that was tried.
+
+    They look at these rows on their own, as some may have come to other texts than this process.
+    """
+    if len(changed) > _MOST_CHANGED:
+        return False
+    from dealdb.query.index.index_file import packed, without_rows
+
+    made.keep(_FORM, packed(without_rows(index, changed.to_numpy(), made.height)))
+    return True
+
+
+def _most_changed(height: int) -> int:
+    """
+    Rows that may have changed before the index is made anew.
+
+    Examples
+    --------
+    >>> [_most_changed(height) for height in (100, 10_000, 100_000, 1_000_000)]
+    [50, 1250, 10000, 31250]
+    """
+    few = min(_MOST_CHANGED, max(height // _LARGEST_PART, LEAST_ROWS))
+    return max(few, height // _A_PART)
 
 
 # another log stands for texts of which nothing is known

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import chain
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from dealdb.query.results.words import covered_letters, folded, tokens_of
+from dealdb.query.index.row_bits import KeptBits
+from dealdb.query.index.vocabulary import Vocabulary
+from dealdb.query.results.words import covered, folded, tokens_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,14 +25,13 @@ _COLUMNS_OF_A_BYTE = 1 << (8 - PLACE_BITS)
 _TOKEN = r"[\p{L}\p{N}]+"  # noqa: S105  # a word of a text, no secret
 # texts of a column of categories that are looked through for each word
 _MOST_CATEGORIES = 2_000
-_SYMBOLS = (range(0x80, 0x250), range(0x2000, 0x2070), range(0x20A0, 0x20D0))
 
 
 class GivenUp(Exception):
     """The index is not made, because nobody needs it any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Categories:
     """
     A column of few different texts.
@@ -40,15 +40,47 @@ class Categories:
     ----------
     codes
         Of each row, the number of its text; one more than the last for none.
-    words
-        Of each text, its words.
     counts
-        Of each text, its rows.
+        Of each of these numbers, its rows.
     """
 
     codes: NDArray[np.unsignedinteger]
-    words: Sequence[Sequence[str]]
     counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """
+    The words of categories.
+
+    Attributes
+    ----------
+    vocabulary
+        The words.
+    starts
+        Where the places of each word begin; one more for where the last ones end.
+    places
+        Column, number of the text, and place of the word in it.
+    """
+
+    vocabulary: Vocabulary
+    starts: Sequence[int]
+    places: Sequence[tuple[str, int, int]]
+
+    @classmethod
+    def of(cls, words: Mapping[str, Sequence[Sequence[str]]]) -> Labels:
+        """Of the words of each text of some columns."""
+        found: dict[str, list[tuple[str, int, int]]] = {}
+        for name, texts in words.items():
+            for code, text in enumerate(texts):
+                for place, word in enumerate(text):
+                    found.setdefault(word, []).append((name, code, place))
+        ordered = sorted(found, key=str.encode)
+        return cls(
+            vocabulary=Vocabulary.of(pl.Series(ordered, dtype=pl.String)),
+            starts=[0, *accumulate(len(found[word]) for word in ordered)],
+            places=[each for word in ordered for each in found[word]],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,37 +94,37 @@ class TokenIndex:
         Rows of the frame.
     columns
         Columns of text, whose places in here are their numbers.
-    tokens
-        All different words, folded, in the order of their bytes.
+    vocabulary
+        All different words of the columns that have postings.
     starts
         Where the postings of each word begin in ``rows`` and ``marks``; one more for where the last ones end.
     rows, marks
         Postings, by word and then by row: the row; the place of the word in the text, and the number of the column.
-    categories
-        Columns that have no postings.
+    categories, labels
+        Columns that have no postings, and their words.
     apart
         Rows that are not in it, ascending: their texts have letters that folding takes for several, or very many words.
-    alphabet
-        All letters of the words.
+    bits
+        Sets of rows that searches have needed.
     """
 
     height: int
     columns: tuple[str, ...]
-    tokens: pl.Series
+    vocabulary: Vocabulary
     starts: NDArray[np.uint32]
     rows: NDArray[np.uint32]
     marks: NDArray[np.unsignedinteger]
     categories: Mapping[str, Categories]
+    labels: Labels
     apart: NDArray[np.uint32]
-    alphabet: str
+    bits: KeptBits = field(default_factory=KeptBits)
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes, without what Python itself needs."""
-        # a text of more than 12 bytes lies outside of its view, too
-        views = 16 * len(self.tokens) + int(self.tokens.estimated_size())
         codes = sum(each.codes.nbytes for each in self.categories.values())
-        return views + self.starts.nbytes + self.rows.nbytes + self.marks.nbytes + codes
+        postings = self.starts.nbytes + self.rows.nbytes + self.marks.nbytes
+        return self.vocabulary.nbytes + postings + codes + self.bits.nbytes
 
 
 def token_index(
@@ -118,22 +150,23 @@ def token_index(
     Examples
     --------
     >>> found = token_index(pl.DataFrame({"name": ["Acme Zürich", None, "acme"]}), ["name"])
-    >>> found.tokens.to_list(), found.rows.tolist()
-    (['acme', 'zurich'], [0, 2, 0])
+    >>> found.vocabulary.letters, found.rows.tolist()
+    (b'acmezurich', [0, 2, 0])
     """
 
     def go_on() -> None:
         if not is_needed():
             raise GivenUp
 
-    categories: dict[str, Categories] = {}
+    codes_of: dict[str, NDArray[np.unsignedinteger]] = {}
+    words_of: dict[str, list[list[str]]] = {}
     apart = np.zeros(frame.height, np.bool_)
     parts: list[_Postings] = []
     for number, name in enumerate(columns):
         go_on()
         texts = frame[name]
         if found := _categories(texts):
-            categories[name] = found
+            codes_of[name], words_of[name] = found
             continue
         texts = texts.cast(pl.String)
         apart |= _has_other_letters(texts)
@@ -158,13 +191,15 @@ def token_index(
     return TokenIndex(
         height=frame.height,
         columns=tuple(columns),
-        tokens=tokens,
+        vocabulary=Vocabulary.of(tokens),
         starts=starts,
         rows=rows[order],
         marks=marks[order],
-        categories={name: _without(each, apart) for name, each in categories.items()},
+        categories={
+            name: _without(each, apart, len(words_of[name])) for name, each in codes_of.items()
+        },
+        labels=Labels.of(words_of),
         apart=np.flatnonzero(apart).astype(np.uint32),
-        alphabet=_alphabet(tokens, categories),
     )
 
 
@@ -208,8 +243,14 @@ def _numbered(parts: Sequence[pl.Series]) -> tuple[pl.Series, NDArray[np.uint32]
     return tokens, codes.to_numpy().astype(np.uint32)
 
 
-def _categories(texts: pl.Series) -> Categories | None:
-    """A column as categories; None where it has too many texts, or one that can't be indexed."""
+def _categories(
+    texts: pl.Series,
+) -> tuple[NDArray[np.unsignedinteger], list[list[str]]] | None:
+    """
+    A column as numbers of texts, and the words of these.
+
+    None where it has too many texts, or one that can't be indexed.
+    """
     if texts.dtype == pl.String:
         return None
     different = texts.unique().drop_nulls()
@@ -228,27 +269,15 @@ def _categories(texts: pl.Series) -> Categories | None:
         numbers, on="text", how="left", maintain_order="left"
     )
     codes = found["number"].fill_null(len(names)).to_numpy().astype(codes_type)
-    return Categories(codes=codes, words=words, counts=np.bincount(codes, minlength=len(names) + 1))
+    return codes, words
 
 
-def _without(given: Categories, apart: NDArray[np.bool_]) -> Categories:
-    """The same without some rows."""
-    codes = given.codes.copy()
-    codes[apart] = len(given.words)
-    counts = np.bincount(codes, minlength=len(given.words) + 1)
-    return Categories(codes=codes, words=given.words, counts=counts)
-
-
-def is_covered(text: str) -> bool:
-    """
-    Whether search by patterns and by folding say the same of a text.
-
-    Examples
-    --------
-    >>> is_covered("Café, Straße 5 €"), is_covered("ﬁrm")
-    (True, False)
-    """
-    return text.isascii() or all(c.isascii() or c in _covered() for c in text)
+def _without(
+    given: NDArray[np.unsignedinteger], apart: NDArray[np.bool_], n_texts: int
+) -> Categories:
+    """A column of categories without the texts of some rows."""
+    codes = np.where(apart, np.array(n_texts, given.dtype), given)
+    return Categories(codes, np.bincount(codes, minlength=n_texts + 1))
 
 
 def _has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:
@@ -258,23 +287,6 @@ def _has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:
 
 
 @cache
-def _covered() -> frozenset[str]:
-    symbols = (chr(code) for codes in _SYMBOLS for code in codes)
-    return covered_letters() | {c for c in symbols if unicodedata.category(c)[0] in "PSZC"}
-
-
-@cache
 def _other_letters() -> str:
-    codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(_covered()))
+    codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(covered()))
     return rf"[^\x00-\x7f{codes}]"
-
-
-def _alphabet(tokens: pl.Series, categories: Mapping[str, Categories]) -> str:
-    words = (word for each in categories.values() for text in each.words for word in text)
-    return "".join(sorted(set(chain.from_iterable(chain(_pieces(tokens), words)))))
-
-
-def _pieces(tokens: pl.Series) -> Iterator[str]:
-    """All words as long texts, which take less time than one by one."""
-    step = 100_000
-    return (str(tokens.slice(start, step).str.join()[0]) for start in range(0, len(tokens), step))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial, reduce
-from heapq import nlargest
+from heapq import nlargest, nsmallest
+from itertools import chain
 from operator import add
 from typing import NamedTuple, Protocol
 
@@ -18,7 +19,14 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.query.filters.comparisons import text_test
 from dealdb.query.filters.operands import column, computed
-from dealdb.query.results.words import Token, begins_with_typo, pattern, takes_typos, tokens_of
+from dealdb.query.results.words import (
+    Token,
+    begins_with_typo,
+    is_covered,
+    pattern,
+    takes_typos,
+    tokens_of,
+)
 
 MAX_WORDS = 8
 MAX_LETTERS = 40
@@ -30,21 +38,8 @@ _NONE, _TYPO, _PREFIX, _WHOLE = QUALITIES
 # how much less a match counts in each further column
 _FURTHER = 0.05
 IN_ORDER = 0.1
-
-
-class Hit(NamedTuple):
-    """How well a deal has the words, and which column shows it best."""
-
-    score: float
-    column: str
-    highlight: str
-
-
-class WordIndex(Protocol):
-    """What has an index of the texts."""
-
-    def scores(self, words: Sequence[str], *, typos: bool) -> list[tuple[int, float]]:
-        """Rows that have all words, at most those that are ranked, and the score of each."""
+# to make and compile a pattern takes as long as to look at so many rows word by word
+_FEW = 50
 
 
 class _Look(NamedTuple):
@@ -62,6 +57,44 @@ class _Look(NamedTuple):
     tokens: list[Token]
     tops: list[tuple[float, int]]
     marked: list[int]
+
+
+class Hit(NamedTuple):
+    """How well a deal has the words, and which column shows it best."""
+
+    score: float
+    column: str
+    text: str
+    look: _Look
+
+    @property
+    def highlight(self) -> str:
+        """The text with marks around what matches."""
+        parts, at = [], 0
+        for place in self.look.marked:
+            begin, end, _ = self.look.tokens[place]
+            parts += [self.text[at:begin], "**", self.text[begin:end], "**"]
+            at = end
+        return "".join([*parts, self.text[at:]])
+
+
+class Found(Protocol):
+    """The rows that have all words; of very many, those that are ranked."""
+
+    def __len__(self) -> int: ...
+
+    def scores(self) -> tuple[list[int], list[float]]:
+        """Each of them, and how well it has the words."""
+
+    def hits(self, rows: Sequence[int]) -> list[Hit]:
+        """What shows some of them."""
+
+
+class WordSearch(Protocol):
+    """What finds words in the texts: a scan, or an index of them."""
+
+    def found(self, words: Sequence[str], *, typos: bool) -> Found:
+        """Rows that have all words."""
 
 
 def words_of(text: str) -> list[str]:
@@ -94,7 +127,7 @@ def searched(
     names: Sequence[str],
     limit: int,
     kept: pl.Series | None = None,
-    index: WordIndex | None = None,
+    index: WordSearch | None = None,
 ) -> pl.DataFrame:
     """
     Deals that have every word in one of some columns, best first; of equals, by their ids.
@@ -130,49 +163,64 @@ def searched(
     [('1', 'Acme **renewal**')]
     """
     texts = pl.DataFrame([frame[name] for name in names])
-    best = _best(frame, _scores_of(texts, words, kept, index, typos=False), limit)
-    typos = len(best) < limit and any(map(takes_typos, words))
-    if typos:
-        best = _best(frame, _scores_of(texts, words, kept, index, typos=True), limit)
-    hits = dict(hits_of(texts, best, words, typos=typos))
-    shown = [hits[row] for row in best]
-    return frame[best].hstack(
+    search = index or _Scan(texts, kept)
+    found = search.found(words, typos=False)
+    if len(found) < limit and any(map(takes_typos, words)):
+        found = search.found(words, typos=True)
+    rows = _best(frame, *found.scores(), limit)
+    hits = found.hits(rows)
+    return frame[pl.Series(rows, dtype=pl.UInt32)].hstack(
         [
-            pl.Series("_score", [round(hit.score, 4) for hit in shown], dtype=pl.Float64),
-            pl.Series("_in", [hit.column for hit in shown], dtype=pl.String),
-            pl.Series("_highlight", [hit.highlight for hit in shown], dtype=pl.String),
+            pl.Series("_score", [round(hit.score, 4) for hit in hits], dtype=pl.Float64),
+            pl.Series("_in", [hit.column for hit in hits], dtype=pl.String),
+            pl.Series("_highlight", [hit.highlight for hit in hits], dtype=pl.String),
         ]
     )
 
 
-def _scores_of(
-    texts: pl.DataFrame,
-    words: Sequence[str],
-    kept: pl.Series | None,
-    index: WordIndex | None,
-    *,
-    typos: bool,
-) -> list[tuple[int, float]]:
-    if index is not None:
-        return index.scores(words, typos=typos)
-    rows = pl.int_range(texts.height, dtype=pl.UInt32, eager=True)
-    rows = _candidates(texts, rows if kept is None else rows.filter(kept), words, typos=typos)
-    return [(row, hit.score) for row, hit in hits_of(texts, rows, words, typos=typos)]
+class _Scan:
+    """Looks for words in all texts."""
+
+    def __init__(self, texts: pl.DataFrame, kept: pl.Series | None) -> None:
+        rows = pl.int_range(texts.height, dtype=pl.UInt32, eager=True)
+        self._texts = texts
+        self._rows = rows if kept is None else rows.filter(kept)
+
+    def found(self, words: Sequence[str], *, typos: bool) -> Found:
+        rows = _candidates(self._texts, self._rows, words, typos=typos)
+        return Looked(hits_of(self._texts, rows, words, typos=typos))
 
 
-def _best(frame: pl.DataFrame, scores: list[tuple[int, float]], limit: int) -> pl.Series:
+class Looked:
+    """Rows that were looked at word by word."""
+
+    def __init__(self, hits: Sequence[tuple[int, Hit]]) -> None:
+        self._hits = dict(hits)
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    def scores(self) -> tuple[list[int], list[float]]:
+        """Each of them, and how well it has the words."""
+        return [*self._hits], [hit.score for hit in self._hits.values()]
+
+    def hits(self, rows: Sequence[int]) -> list[Hit]:
+        """What shows some of them."""
+        return [self._hits[row] for row in rows]
+
+
+def _best(
+    frame: pl.DataFrame, rows: Sequence[int], scores: Sequence[float], limit: int
+) -> list[int]:
     """Rows with the best scores; of equal ones those come first whose ids do, as texts."""
-    least = min(nlargest(limit, (score for _, score in scores)), default=0.0)
-    best = [(row, score) for row, score in scores if score >= least]
-    rows = pl.Series([row for row, _ in best], dtype=pl.UInt32)
-    ids = frame["id"][rows].to_list() if "id" in frame.columns else rows.to_list()
-    # rows that are in no database may have no id
-    keys = [
-        (-score, ids[i] is None, "" if ids[i] is None else ids[i], row)
-        for i, (row, score) in enumerate(best)
-    ]
-    order = sorted(range(len(best)), key=keys.__getitem__)
-    return pl.Series([best[i][0] for i in order[:limit]], dtype=pl.UInt32)
+    least = min(nlargest(limit, scores), default=0.0)
+    some = [row for row, score in zip(rows, scores, strict=True) if score >= least]
+    ids = frame["id"][some].to_list() if some and "id" in frame.columns else some
+    if None in ids:
+        # rows that are in no database may have no id
+        ids = [(id_ is None, "" if id_ is None else id_) for id_ in ids]
+    best = zip([-score for score in scores if score >= least], ids, some, strict=True)
+    return [row for *_, row in nsmallest(limit, best)]
 
 
 def _candidates(
@@ -224,6 +272,10 @@ def rows_with_all(
     typos, whole
         As for ``pattern``.
     """
+    if len(rows) <= _FEW and all(
+        map(is_covered, filter(None, chain.from_iterable(texts[rows].iter_rows())))
+    ):
+        return rows
     # each word is looked for where the ones before it were found
     for word in words:
         here = texts if len(rows) == texts.height else texts[rows]
@@ -251,13 +303,26 @@ def hits_of(
     """Those of some rows that have all words, or have them as whole ones, and how well."""
     # the same texts come again and again, and even more so the same tokens
     quality = cache(partial(_quality, typos=typos, whole=whole))
-    look = cache(lambda text: _look(text, words, quality))
+    rough = [word for word in words if typos and not whole and takes_typos(word)]
+    plain = [word for word in words if word not in rough]
+    look = cache(
+        lambda text: _look(text, words, quality) if rough or _may_have(text, plain) else None
+    )
+    columns = [(name, weight_of(place)) for place, name in enumerate(texts.columns)]
     hits = []
-    for row, values in zip(rows, texts[rows].rows(), strict=True):
-        hit = _hit(dict(zip(texts.columns, values, strict=True)), words, look)
+    for row, *values in zip(rows, *(each.to_list() for each in texts[rows]), strict=True):
+        hit = _hit(columns, values, words, look)
         if hit is not None:
             hits.append((row, hit))
     return hits
+
+
+def _may_have(text: str, words: Sequence[str]) -> bool:
+    """Whether a text may have one of some words, at a glance."""
+    if not text.isascii():
+        return True
+    lower = text.lower()
+    return any(word in lower for word in words)
 
 
 def weight_of(place: int) -> float:
@@ -273,25 +338,27 @@ def weight_of(place: int) -> float:
 
 
 def _hit(
-    texts: dict[str, str | None], words: Sequence[str], look: Callable[[str], _Look]
+    columns: Sequence[tuple[str, float]],
+    texts: Sequence[str | None],
+    words: Sequence[str],
+    look: Callable[[str], _Look | None],
 ) -> Hit | None:
     """How well one deal has the words; None when one is missing."""
-    best = dict.fromkeys(words, 0.0)
-    shown = Hit(0.0, "", "")
-    for place, (name, text) in enumerate(texts.items()):
-        found = look(text or "")
-        weight = weight_of(place)
-        for word, (quality, _) in zip(words, found.tops, strict=True):
-            best[word] = max(best[word], quality * weight)
+    best = [0.0] * len(words)
+    shown: Hit | None = None
+    for (name, weight), text in zip(columns, texts, strict=True):
+        found = look(text) if text else None
+        if text is None or found is None:
+            continue
+        best = [max(b, quality * weight) for b, (quality, _) in zip(best, found.tops, strict=True)]
         score = _added(quality for quality, _ in found.tops) * weight
-        if score > shown.score:
+        if shown is None or score > shown.score:
             places = [i for quality, i in found.tops if quality]
             follows = len(places) == len(words) > 1 and places == sorted(set(places))
-            marked = _marked(text or "", found.tokens, found.marked)
-            shown = Hit(score + IN_ORDER * follows, name, marked)
-    if not all(best.values()):
+            shown = Hit(score + IN_ORDER * follows, name, text, found)
+    if shown is None or not all(best):
         return None
-    total = _added(best.values())
+    total = _added(best)
     in_order = IN_ORDER * (shown.score > total)
     return shown._replace(score=total / len(words) + in_order)
 
@@ -301,12 +368,20 @@ def _added(parts: Iterable[float]) -> float:
     return reduce(add, parts, 0.0)
 
 
-def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float]) -> _Look:
+def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float]) -> _Look | None:
+    """What a text has of the words; None for nothing."""
     tokens = tokens_of(text)
-    matches = [[(quality(token.word, word), i) for i, token in enumerate(tokens)] for word in words]
-    tops = [max(found, key=lambda each: (each[0], -each[1]), default=(0.0, 0)) for found in matches]
-    marked = [i for i, _ in enumerate(tokens) if any(found[i][0] for found in matches)]
-    return _Look(tokens, tops, marked)
+    tops, marked = [], set()
+    for word in words:
+        top, place = _NONE, 0
+        for i, token in enumerate(tokens):
+            how_well = quality(token.word, word)
+            if how_well:
+                marked.add(i)
+            if how_well > top:
+                top, place = how_well, i
+        tops.append((top, place))
+    return _Look(tokens, tops, sorted(marked)) if marked else None
 
 
 def _quality(token: str, word: str, *, typos: bool, whole: bool) -> float:
@@ -317,12 +392,3 @@ def _quality(token: str, word: str, *, typos: bool, whole: bool) -> float:
     if token.startswith(word):
         return _PREFIX
     return _TYPO if typos and takes_typos(word) and begins_with_typo(token, word) else _NONE
-
-
-def _marked(text: str, tokens: Sequence[Token], places: Sequence[int]) -> str:
-    parts, at = [], 0
-    for place in places:
-        begin, end, _ = tokens[place]
-        parts += [text[at:begin], "**", text[begin:end], "**"]
-        at = end
-    return "".join([*parts, text[at:]])

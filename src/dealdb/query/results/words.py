@@ -18,6 +18,7 @@ _ANY = r"[\p{L}\p{N}]"
 _END = r"(?:[^\p{L}\p{N}]|$)"
 # alphabets whose accented letters are found by their plain ones
 _ALPHABETS = (range(0x80, 0x250), range(0x370, 0x530), range(0x1E00, 0x2000))
+_SYMBOLS = (range(0x80, 0x250), range(0x2000, 0x2070), range(0x20A0, 0x20D0))
 # shorter words with a typo are other words
 MIN_TYPO = 4
 
@@ -55,6 +56,11 @@ def tokens_of(text: str) -> list[Token]:
     >>> tokens_of("Café-Bar")
     [Token(begin=0, end=4, word='cafe'), Token(begin=5, end=8, word='bar')]
     """
+    if text.isascii():
+        # all at once, which leaves each letter where it is
+        text = text.lower()
+        spans = [found.span() for found in _TOKEN.finditer(text)]
+        return [Token(begin, end, text[begin:end]) for begin, end in spans]
     return [Token(found.start(), found.end(), folded(found[0])) for found in _TOKEN.finditer(text)]
 
 
@@ -70,28 +76,25 @@ def _spellings() -> dict[str, str]:
     return {plain: "".join(sorted(found)) for plain, found in letters.items()}
 
 
-@cache
-def covered_letters() -> frozenset[str]:
-    """Letters beyond ASCII that a ``pattern`` finds by what they fold to."""
-    letters = frozenset("".join(_spellings().values()) + "ßẞ")
-    return frozenset(letter for letter in letters if not letter.isascii())
-
-
-def variants(word: str, alphabet: str) -> list[str]:
+def is_covered(text: str) -> bool:
     """
-    All words one edit away, with a letter of an alphabet for each that is another one, or one too many.
+    Whether search by patterns and by folding say the same of a text.
 
     Examples
     --------
-    >>> variants("ab", "xy")
-    ['a', 'ax', 'axb', 'ay', 'ayb', 'b', 'ba', 'xab', 'xb', 'yab', 'yb']
+    >>> is_covered("Café, Straße 5 €"), is_covered("ﬁrm")
+    (True, False)
     """
-    found = {
-        letter.join(parts)
-        for parts in _one_edit(word)
-        for letter in (alphabet if len(parts) > 1 else " ")
-    }
-    return sorted(found - {word})
+    return text.isascii() or all(c.isascii() or c in covered() for c in text)
+
+
+@cache
+def covered() -> frozenset[str]:
+    """What may be in a text beyond ASCII that ``is_covered``: letters that a ``pattern`` finds, and no letters."""
+    letters = frozenset("".join(_spellings().values()) + "ßẞ")
+    symbols = (chr(code) for codes in _SYMBOLS for code in codes)
+    others = {c for c in symbols if unicodedata.category(c)[0] in "PSZC"}
+    return frozenset(letter for letter in letters if not letter.isascii()) | others
 
 
 @cache
@@ -157,9 +160,16 @@ def begins_with_typo(token: str, word: str) -> bool:
     >>> begins_with_typo("renewal", "renwal"), begins_with_typo("renewals", "rewenal")
     (True, False)
     """
-    return any(
-        token.startswith(parts[0])
-        and (len(parts) == 1 or token.startswith(parts[1], len(parts[0]) + 1))
-        and len(token) >= sum(map(len, parts)) + len(parts) - 1
-        for parts in _one_edit(word)
+    same = 0
+    for letter, other in zip(token, word, strict=False):
+        if letter != other:
+            break
+        same += 1
+    # the edit is where they part: one before it would have to be undone, and one after it comes too late
+    after = word[same + 1 :]
+    return (
+        token.startswith(after, same + 1)
+        or token.startswith(word[same:], same + 1)
+        or token.startswith(after, same)
+        or (after != "" and token.startswith(after[0] + word[same] + after[1:], same))
     )

@@ -6,6 +6,8 @@ which server or history it came from: the manifest, which is always read from th
 is in a file is compared with its name before use. So files may be removed at any time, and one that is cut short,
 damaged or another's is as good as absent; that is also why they are not synced to the disk.
 
+What was made of chunks is kept as well, by a name that says of which, and with a digest of its own.
+
 Not decoded: Polars copies what it reads, mapped or not, and decodes these chunks faster than it reads the same columns
 from Arrow files, which are eight times as large (``docs/operations.md`` has the figures).
 """
@@ -21,11 +23,14 @@ from pathlib import Path
 
 from dealdb import folders
 from dealdb.errors import ConfigError
-from dealdb.store.archive.digest import is_whole
+from dealdb.store.archive.digest import DIGITS, digest_of, is_whole
 
 DEFAULT_MB = 256
 _SUFFIX = ".parquet"
+_MADE = ".made"
 _UNFINISHED = ".unfinished"
+# of the room, what is made of chunks may take: it is of less use than they
+_MADE_PART = 2
 # what a process that died has left of a file goes after so long
 _UNFINISHED_S = 3_600
 
@@ -102,7 +107,7 @@ class ChunkCache:
         """Those of some chunks that are there and whole, by their digest."""
         if self.trouble():
             return {}
-        found = {digest: self._read(digest) for digest in digests}
+        found = {digest: self._read(digest, _SUFFIX) for digest in digests}
         return {digest: blob for digest, blob in found.items() if blob is not None}
 
     def keep(self, chunks: Mapping[str, bytes]) -> None:
@@ -112,37 +117,48 @@ class ChunkCache:
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for digest, blob in chunks.items():
-                self._write(digest, blob)
+                self._write(f"{digest}{_SUFFIX}", blob)
+            self._shrink()
+
+    def find_made(self, name: str) -> bytes | None:
+        """What was made of chunks, by its name; None where it is not there, or not whole."""
+        return None if self.trouble() else self._read(name, _MADE)
+
+    def keep_made(self, name: str, blob: bytes) -> None:
+        """Add what was made of chunks, unless it is very large, as far as the folder can be written to."""
+        if len(blob) > self.max_bytes // _MADE_PART or self.trouble():
+            return
+        with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(f"{name}{_MADE}", _digest_of_made(name, blob).encode() + blob)
             self._shrink()
 
     def size(self) -> int:
         """Bytes that its files take."""
         return sum(size for _, size, _ in self._files())
 
-    def _path(self, digest: str) -> Path:
-        return self.folder / f"{digest}{_SUFFIX}"
-
-    def _read(self, digest: str) -> bytes | None:
-        path = self._path(digest)
+    def _read(self, name: str, suffix: str) -> bytes | None:
+        path = self.folder / f"{name}{suffix}"
         try:
             blob = path.read_bytes()
         except OSError:
             return None
-        if not is_whole(digest, blob):
+        found = _whole_chunk(name, blob) if suffix == _SUFFIX else _whole_made(name, blob)
+        if found is None:
             return None
         with suppress(OSError):
             # what was used last goes last; the time of access is not kept everywhere
             os.utime(path)
-        return blob
+        return found
 
-    def _write(self, digest: str, blob: bytes) -> None:
+    def _write(self, name: str, blob: bytes) -> None:
         unfinished = self.folder / f"{secrets.token_hex(8)}{_UNFINISHED}"
         try:
             new = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(new, "wb") as file:
                 file.write(blob)
             # other processes see the whole file, or the one before it
-            unfinished.replace(self._path(digest))
+            unfinished.replace(self.folder / name)
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
@@ -163,7 +179,21 @@ class ChunkCache:
         """When each of its files was last used, its bytes, and where it is; nobody else's files."""
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name.endswith((_SUFFIX, _UNFINISHED)):
+                if entry.name.endswith((_SUFFIX, _MADE, _UNFINISHED)):
                     with suppress(FileNotFoundError):
                         found = entry.stat(follow_symlinks=False)
                         yield found.st_mtime, found.st_size, Path(entry.path)
+
+
+def _whole_chunk(digest: str, found: bytes) -> bytes | None:
+    return found if is_whole(digest, found) else None
+
+
+def _digest_of_made(name: str, blob: bytes) -> str:
+    # with the name: a file that was given another one is none
+    return digest_of(b"".join((name.encode(), blob)))
+
+
+def _whole_made(name: str, found: bytes) -> bytes | None:
+    blob = found[DIGITS:]
+    return blob if _digest_of_made(name, blob).encode() == found[:DIGITS] else None

@@ -91,10 +91,14 @@ class Columns:
         """
         names = self.digests if names is None else names
         digests = {self.schema[name]: self.digests[name] for name in names}
-        rows = max(map(len, digests.values()), default=0) * CHUNK_ROWS
-        check_rows(link, keys, rows, len(digests), f"the manifest {keys.checkpoint!r}")
+        self.check_room(link, keys, names)
         blobs = read_blobs(link, keys, self._distinct(names), cache)
         return None if blobs is None else _decoded(keys, lambda: columns_of(blobs, digests))
+
+    def check_room(self, link: Link, keys: Keys, names: Collection[str]) -> None:
+        """Refuse columns of more rows than a collection can have; costs as ``check_rows``, and raises as it does."""
+        rows = max((len(self.digests[name]) for name in names), default=0) * CHUNK_ROWS
+        check_rows(link, keys, rows, len(names), f"the manifest {keys.checkpoint!r}")
 
     def read_rows(
         self,

@@ -7,7 +7,7 @@ the manifest. So its headers are looked at before Polars makes room for what the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 import polars as pl
@@ -18,6 +18,8 @@ from dealdb.store.bounds.parquet import Extent, extent_of
 from dealdb.store.bounds.room import check_bytes, check_texts
 
 CHUNK_ROWS = 65_536
+# unpacked together
+_CHUNKS_AT_ONCE = 16
 # of lists, in some chunks together, besides what their size lets expect
 _HARMLESS_VALUES = 4_000_000
 _VALUES_A_BYTE = 20
@@ -38,15 +40,34 @@ def columns_of(
         If they are not what dealdb writes; Polars raises errors of its own.
     """
     packed = _check(_extents(blobs), map(len, blobs.values()))
-    # all together: Polars divides the files among its threads
-    scans = [pl.scan_parquet([blobs[each] for each in some]) for some in digests.values() if some]
-    found = [each.to_series() for each in pl.collect_all(scans)]
-    _check_texts(found, packed)
-    columns = iter(found)
-    return {
-        field.name: typed(next(columns) if some else pl.Series(), field)
-        for field, some in digests.items()
-    }
+    found: dict[str, pl.Series] = {}
+    for fields in _in_groups(digests):
+        # a group together: Polars divides the files among its threads
+        scans = [pl.scan_parquet([blobs[each] for each in digests[field]]) for field in fields]
+        columns = [each.to_series() for each in pl.collect_all(scans)]
+        _check_texts([*found.values(), *columns], packed)
+        for field, column in zip(fields, columns, strict=True):
+            found[field.name] = typed(column, field)
+    return {f.name: found[f.name] if some else typed(pl.Series(), f) for f, some in digests.items()}
+
+
+def _in_groups(digests: Mapping[Field, Sequence[str]]) -> Iterator[list[Field]]:
+    """
+    The fields that have chunks, so many at a time as have few.
+
+    What is unpacked takes twice the room of its column, and is given back before the next ones.
+    """
+    group: list[Field] = []
+    n_chunks = 0
+    for field, some in digests.items():
+        if group and some and n_chunks + len(some) > _CHUNKS_AT_ONCE:
+            yield group
+            group, n_chunks = [], 0
+        if some:
+            group.append(field)
+            n_chunks += len(some)
+    if group:
+        yield group
 
 
 def rows_of(

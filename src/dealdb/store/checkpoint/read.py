@@ -12,6 +12,7 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import Waiting
+from dealdb.store.replica.made_of_texts import made_of_texts
 from dealdb.store.replica.replica import Replica
 
 
@@ -48,6 +49,10 @@ def open_checkpoint(
     def load_rows(names: Collection[str], rows: Sequence[int]) -> dict[str, pl.Series] | None:
         return columns.read_rows(link, keys, names, rows, cache) if columns else None
 
+    def check_room(names: Collection[str]) -> None:
+        if columns:
+            columns.check_room(link, keys, names)
+
     return Replica(
         position=generation.position,
         time_ms=generation.time_ms,
@@ -56,6 +61,7 @@ def open_checkpoint(
         waiting=Waiting(
             load=load,
             load_rows=load_rows,
+            check_room=check_room,
             height=generation.height,
             changes={name: [] for name in generation.schema},
             columns=columns,
@@ -63,4 +69,5 @@ def open_checkpoint(
         height=generation.height,
         stages=generation.stages,
         has_deleted=generation.has_deleted,
+        made_of_texts=made_of_texts(generation, cache),
     )

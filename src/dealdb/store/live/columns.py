@@ -13,6 +13,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged
+from dealdb.model.columns import bytes_of
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.first_look import FirstLook, first_look
 from dealdb.store.archive.manifest import read_manifest
@@ -21,6 +22,7 @@ from dealdb.store.checkpoint.read import open_checkpoint, read_checkpoint
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.checkpoint.schedule import CheckpointSchedule
 from dealdb.store.keys import Keys
+from dealdb.store.live.reading_ahead import ReadingAhead
 from dealdb.store.live.rebuild import Read, rebuilt
 from dealdb.store.log.entry import Entry, LogPage, Position
 from dealdb.store.log.reader import HistoryReset, read_since
@@ -69,20 +71,20 @@ class LiveColumns:
         self._anchor = anchor
         self._cache = cache
         self._folds = only_settles
-        self._lock = threading.Lock()
-        self._replica = Replica()
-        self._snapshot: Snapshot | None = None
-        self._has_read_rows = False
-        self._recent = Recent()
-        self._schedule = CheckpointSchedule(link, keys)
+        self._start_empty()
         self.may_publish = True
         renew_in_child(self)
 
     def renew(self) -> None:
         """Begin empty in a forked child: another thread of the parent may have been in the middle of a change."""
+        self._start_empty()
+
+    def _start_empty(self) -> None:
         self._lock = threading.Lock()
         self._replica = Replica()
-        self._snapshot = None
+        self._snapshot: Snapshot | None = None
+        self._has_read_rows = False
+        self._ahead = ReadingAhead(self._lock, lambda: self._replica)
         self._recent = Recent()
         self._schedule = CheckpointSchedule(self._link, self._keys)
 
@@ -132,11 +134,14 @@ class LiveColumns:
         with self._lock:
             replica = self._replica
             many = len(rows) > _ROWS_A_CHUNK * (replica.height // CHUNK_ROWS + 1)
-            # a caller that asks again is better served by having the columns
-            if replica.position != position or many or self._has_read_rows:
+            if replica.position != position or many or self._ahead.has_failed:
                 return None
+            found = replica.some_rows(rows)
+            if self._has_read_rows:
+                # not at the first time: a command that asks once is done before the columns are there
+                self._ahead.begin()
             self._has_read_rows = True
-            return replica.some_rows(rows)
+            return found
 
     def replica(self) -> Replica:
         """The state as of now with all columns, which stays as it is. Costs as ``snapshot`` does."""
@@ -147,7 +152,7 @@ class LiveColumns:
     def columns_bytes(self) -> int:
         """Memory of the columns that have been read so far."""
         # without the lock, which a failing checkpoint holds for seconds: the replica is exchanged whole
-        return sum(int(column.estimated_size()) for column in list(self._replica.columns.values()))
+        return sum(map(bytes_of, list(self._replica.columns.values())))
 
     def settle(self, *, so_far: bool = False) -> None:
         """
@@ -194,6 +199,10 @@ class LiveColumns:
     def finish(self) -> None:
         """Wait for a checkpoint that a query has begun, if one is under way."""
         self._schedule.finish()
+
+    def stop_reading(self) -> None:
+        """Have the thread end that reads columns ahead, if one does; it isn't waited for."""
+        self._ahead.stop()
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""

@@ -10,6 +10,9 @@ import polars as pl
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.log.reader import HistoryReset
 
+# appending to texts adds a piece; a scan slows down with their number
+_MAX_PIECES = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -22,6 +25,8 @@ class Waiting:
         Reads some of them as they were at the checkpoint; None when they are not there any more.
     load_rows
         Reads some of their rows, in the order given, and else as ``load``.
+    check_room
+        Refuses some of them, as ``load`` does, where they would take more memory than a collection can need.
     height
         Rows at the checkpoint.
     changes
@@ -32,6 +37,7 @@ class Waiting:
 
     load: Callable[[Collection[str]], dict[str, pl.Series] | None]
     load_rows: Callable[[Collection[str], Sequence[int]], dict[str, pl.Series] | None]
+    check_room: Callable[[Collection[str]], None]
     height: int
     changes: dict[str, list[tuple[pl.Series | None, pl.Series]]]
     columns: Columns | None = None
@@ -49,7 +55,7 @@ class Waiting:
         if found is None:
             msg = "the checkpoint that this process began with was removed, or is damaged"
             raise HistoryReset(msg)
-        return {name: self._with_changes(found[name]) for name in found}
+        return {name: self.with_changes(found[name]) for name in found}
 
     def read_rows(self, names: Collection[str], rows: pl.Series) -> dict[str, pl.Series] | None:
         """Some rows, in ascending order, of some of these columns as they are now; None as ``load``."""
@@ -69,13 +75,39 @@ class Waiting:
                 column = with_values(column, places, values.filter(asked))
         return column
 
-    def _with_changes(self, column: pl.Series) -> pl.Series:
+    def with_changes(self, column: pl.Series) -> pl.Series:
+        """One of these columns as it is now, made of what it was at the checkpoint."""
         for rows, values in self.changes[column.name]:
             if rows is None:
                 column.extend(values)
             else:
                 column = with_values(column, rows, values)
         return column
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """
+    A column that waits, to be read before anybody asks for it, and without the lock that guards the others.
+
+    Attributes
+    ----------
+    waiting
+        Whose column it is.
+    names
+        The columns that wait; the first one is read.
+    """
+
+    waiting: Waiting
+    names: Sequence[str]
+
+    def read(self) -> pl.Series | None:
+        """It as it was at the checkpoint; else as ``Waiting.load``."""
+        name = self.names[0]
+        # of all that are to come: each alone may be harmless
+        self.waiting.check_room(self.names)
+        found = self.waiting.load([name])
+        return None if found is None else found[name]
 
 
 def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
@@ -92,11 +124,23 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     return pl.concat([column, values.rename(column.name)]).gather(places)
 
 
+def nothing_waits() -> Waiting:
+    """No columns."""
+    return Waiting(load=_none, load_rows=_none, check_room=_none, height=0, changes={})
+
+
+def _none(*_: object) -> None:
+    return None
+
+
 def with_fewer_pieces(column: pl.Series) -> pl.Series:
-    """The same, the small pieces at its end made one: a value is copied again only when its piece doubles."""
+    """The same, of many pieces the small ones at its end made one: a value is copied when its piece grows by half."""
+    if column.n_chunks() <= _MAX_PIECES:
+        return column
     pieces = column.get_chunks()
     start, size = len(pieces) - 1, len(pieces[-1])
-    while start and len(pieces[start - 1]) <= size:
+    # pieces that get smaller little by little are made one as well
+    while start and len(pieces[start - 1]) <= 2 * size:
         start -= 1
         size += len(pieces[start])
     last = pl.concat(pieces[start:]).rechunk()

@@ -14,7 +14,7 @@ from itertools import chain
 import polars as pl
 
 from dealdb.errors import StoreDamaged
-from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text
+from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.archive.unpacking import CHUNK_ROWS
@@ -28,12 +28,17 @@ from dealdb.store.log.entry import (
     unknown_kind,
 )
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.deferred import Waiting, with_fewer_pieces, with_values
+from dealdb.store.replica.deferred import (
+    Ahead,
+    Waiting,
+    nothing_waits,
+    with_fewer_pieces,
+    with_values,
+)
 from dealdb.store.replica.gather import Gathered
+from dealdb.store.replica.made_of_texts import MadeOfTexts
 from dealdb.store.replica.row_log import RowLog
 
-# appending to texts adds a piece; a scan slows down with their number
-_MAX_CHUNKS = 32
 # commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
 _WIDENED = (FieldType.INT, FieldType.DECIMAL)
@@ -77,6 +82,7 @@ class Replica:
         height: int = 0,
         stages: Collection[str] | None = (),
         has_deleted: bool = False,
+        made_of_texts: MadeOfTexts | None = None,
     ) -> None:
         self.position = position or Position()
         self.time_ms = time_ms
@@ -84,10 +90,10 @@ class Replica:
         self.pipeline = pipeline or Pipeline()
         self.changes = 0
         self.chunks: dict[str, dict[int, str]] = {}
-        self.text_changes = RowLog()
+        self.text_changes = RowLog(made_of_texts)
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
-        self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})
+        self._waiting = waiting or nothing_waits()
         # kept up with the changes: looking through the column for each query would cost more than most queries
         self._stages: set[str | None] | None = None if stages is None else set(stages)
         self._new_stages: set[str | None] = set()
@@ -145,6 +151,19 @@ class Replica:
         # last: after an interrupt before this they are read again
         for name in wanted:
             del changes[name]
+
+    def ahead(self) -> Ahead | None:
+        """A column that waits, for who reads it ahead; None where none does."""
+        names = list(self._waiting.changes)
+        return Ahead(self._waiting, names) if names else None
+
+    def put(self, ahead: Ahead, column: pl.Series) -> None:
+        """Have a column that was read ahead wait no longer, if it still does."""
+        waiting, changes = self._waiting, self._waiting.changes
+        if waiting is ahead.waiting and column.name in changes:
+            self.columns[column.name] = waiting.with_changes(column)
+            # last, as in ``need``
+            del changes[column.name]
 
     def twin(self) -> Replica:
         """The same state, which stays as it is when this changes; columns that wait are not in it."""
@@ -235,9 +254,7 @@ class Replica:
             self.changes += len(run.data)
             self.position, self.time_ms = run.last, run.times_ms[-1]
         self._scatter(gathered)
-        for name, column in self.columns.items():
-            if column.n_chunks() > _MAX_CHUNKS:
-                self.columns[name] = with_fewer_pieces(column)
+        self.columns.update({name: with_fewer_pieces(each) for name, each in self.columns.items()})
 
     def _add(self, run: Run) -> None:
         frames: list[pl.DataFrame] = []
@@ -314,7 +331,7 @@ class Replica:
     def _column_for(self, field: Field, height: int) -> pl.Series:
         column = self.columns.get(field.name)
         if column is None:
-            return _nulls(field, height)
+            return nulls(field, height)
         if column.dtype == dtype_of(field):
             return column
         known = self.schema.get(field.name)
@@ -330,6 +347,9 @@ class Replica:
         if gathered.only_appends:
             self._append(gathered)
             return
+        if "id" in self._waiting.changes and "id" in gathered.cells and not self.has_deleted:
+            # each change names the id that its deal has had from the first; what waits can't be compared
+            gathered.keep_ids_from(self.height)
         self._grow({}, max(gathered.next_row - self.height, 0))
         for name, (places, texts) in gathered.cells.items():
             self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
@@ -345,8 +365,12 @@ class Replica:
                 self._clear(field, rows)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
-        if is_text(values.dtype) and not self.text_changes.add(rows):
-            self.text_changes = RowLog()
+        if is_text(values.dtype):
+            rows, values = self._changing(name, rows, values)
+            if rows.is_empty():
+                return
+            if not self.text_changes.add(rows):
+                self.text_changes = RowLog()
         if known := self.chunks.get(name):
             for number in (rows // CHUNK_ROWS).unique():
                 known.pop(number, None)
@@ -355,18 +379,28 @@ class Replica:
         else:
             self.columns[name] = with_values(self.columns[name], rows, values)
 
+    def _changing(
+        self, name: str, rows: pl.Series, values: pl.Series
+    ) -> tuple[pl.Series, pl.Series]:
+        """Those of some values that are not there already; the last one counts of those for the same row."""
+        column = self.columns.get(name)
+        if column is None:
+            return rows, values
+        are_new = column.gather(rows).ne_missing(values) & rows.is_last_distinct()
+        return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
+
     def _clear(self, field: Field, rows: pl.Series) -> None:
         column = self.columns.get(field.name)
         # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
         if column is None or column.gather(rows).null_count() < len(rows):
-            self._put(field.name, rows, _nulls(field, len(rows)))
+            self._put(field.name, rows, nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:
         """Append ``n`` rows with these values; null in the other columns."""
         if not n:
             return
         for field in self.schema.fields:
-            new = values[field.name] if field.name in values else _nulls(field, n)
+            new = values[field.name] if field.name in values else nulls(field, n)
             if field.name in self._waiting.changes:
                 self._waiting.changes[field.name].append((None, new))
             else:
@@ -385,11 +419,3 @@ class Replica:
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:
     return decode_column(pl.Series(field.name, texts, dtype=pl.String), field)
-
-
-def _nulls(field: Field, height: int) -> pl.Series:
-    return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
-
-
-def _none(*_: object) -> None:
-    return None

@@ -6,6 +6,8 @@ from array import array
 
 import polars as pl
 
+from dealdb.store.replica.made_of_texts import MadeOfTexts
+
 # rows that are kept, 4 bytes each; who has not looked for so long begins again
 _MOST_ROWS = 250_000
 
@@ -17,6 +19,11 @@ class RowLog:
     What is made of the rows at one moment is kept up by a look at what was changed since. A log only grows, so a
     moment is its length.
 
+    Parameters
+    ----------
+    made
+        Where things are kept that were made of the rows as they were when the log began; None where none can be.
+
     Examples
     --------
     >>> log = RowLog()
@@ -27,9 +34,10 @@ class RowLog:
     [2, 4]
     """
 
-    __slots__ = ("__weakref__", "_rows")
+    __slots__ = ("__weakref__", "_rows", "made")
 
-    def __init__(self) -> None:
+    def __init__(self, made: MadeOfTexts | None = None) -> None:
+        self.made = made
         self._rows = array("I")
 
     def __len__(self) -> int:
@@ -44,4 +52,6 @@ class RowLog:
 
     def since(self, begin: int, end: int) -> pl.Series:
         """Rows changed between two lengths, each once, ascending."""
+        if begin == end:
+            return pl.Series([], dtype=pl.UInt32)
         return pl.Series(self._rows[begin:end], dtype=pl.UInt32).unique().sort()

@@ -16,35 +16,8 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index, token_index
+from search_cases import QUESTIONS, WORDS, deal, kept_of, made
 from servers import Server
-
-FULL = "\N{FULLWIDTH LATIN CAPITAL LETTER F}ull"
-WORDS = (
-    "acme",
-    "renewal",
-    "renwal",
-    "Zürich",
-    "straße",
-    "pilot",
-    "globex",
-    "re",
-    "robot",
-    FULL,
-    "2026",
-)
-QUESTIONS = (
-    "acme",
-    "renewal zurich",
-    "renwal",
-    "strasse pil",
-    "re",
-    "robto",
-    "full",
-    "ann",
-    "2026 globex",
-    "5",
-)
-NAMES = ("name", "company", "owner", "note", "tag")
 
 
 @pytest.fixture(autouse=True)
@@ -59,19 +32,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def db(server: Server) -> Iterator[DealDatabase]:
     with DealDatabase.from_url(server.url) as found:
         yield found
-
-
-def made() -> None:
-    """Wait for the index that is being made."""
-    for thread in threading.enumerate():
-        if thread.name == "dealdb-search-index":
-            thread.join()
-
-
-def deal(draw: random.Random, number: int) -> dict[str, object]:
-    some = draw.sample(NAMES[:-1], draw.randint(0, 3))
-    texts = {name: " ".join(draw.choices(WORDS, k=draw.randint(0, 4))) or None for name in some}
-    return {"id": number, **texts, "owner": draw.choice(["Ann Lee", "Bo Acme"]), "stage": "Lead"}
 
 
 def steps(db: DealDatabase, draw: random.Random) -> Iterator[None]:
@@ -114,6 +74,35 @@ def test_search_finds_what_a_scan_finds_after_each_change(db: DealDatabase, seed
     assert with_index > 30
 
 
+@pytest.mark.parametrize("has_deleted", [False, True])
+def test_a_change_of_other_fields_is_no_change_of_texts(
+    db: DealDatabase, server: Server, has_deleted: bool
+) -> None:
+    db.loader.load([{"id": i, "name": "acme", "amount": 1} for i in range(20)], bar=False)
+    if has_deleted:
+        db.delete_deal("19")
+    db.query.search("acme")
+    before = text_changes(db)
+    for n in range(3):
+        db.save_deal({"id": n, "name": "acme", "amount": 2})
+        db.save_deal({"id": n + 3, "amount": 2})
+        assert text_changes(db) == before
+    with DealDatabase.from_url(server.url, collection=db.collection) as other:
+        other.query.find("amount = 2")
+        db.save_deal({"id": 7, "amount": 2})
+        db.save_deal({"id": 100, "amount": 2})
+        assert other.query.find("amount = 2")["id"].to_list() == [*"012345", "7", "100"]
+    db.save_deal({"id": 1, "name": "globex"})
+    assert text_changes(db) == (before[0], sorted([1, *before[1], 20]))
+
+
+def text_changes(db: DealDatabase) -> tuple[object, list[int]]:
+    changes = db.query._source.snapshot().text_changes
+    assert changes is not None
+    log, length = changes
+    return log, log.since(0, length).to_list()
+
+
 def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
     db: DealDatabase,
 ) -> None:
@@ -126,8 +115,8 @@ def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
     assert old.text_changes is not None
     found = kept_index.index_for(old, ["name"], None)
     assert found is not None
-    assert found.scores(["globex"], typos=False) == []
-    assert len(found.scores(["acme"], typos=False)) == 20
+    assert len(found.found(["globex"], typos=False)) == 0
+    assert len(found.found(["acme"], typos=False)) == 20
 
 
 def test_a_program_that_ends_does_not_wait_for_the_index(server: Server) -> None:
@@ -155,12 +144,6 @@ print("done")
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
-
-
-def kept_of(db: DealDatabase) -> kept_index.KeptIndex:
-    changes = db.query._source.snapshot().text_changes
-    assert changes is not None
-    return kept_index._KEPT[changes[0]]
 
 
 def searched_until_made(db: DealDatabase) -> bool:
@@ -209,6 +192,19 @@ def test_a_process_without_further_threads_scans(
         patch.setattr(threading.Thread, "start", refused)
         assert not searched_until_made(db)
     assert searched_until_made(db)
+
+
+def test_an_index_of_few_deals_is_made_anew_after_few_changes(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_index, "_MOST_CHANGED", 10_000)
+    db.loader.load([{"id": i, "name": "acme" if i == 1 else "b"} for i in range(80)], bar=False)
+    assert searched_until_made(db)
+    first = kept_of(db)._made
+    for i in range(20, 31):
+        db.save_deal({"id": i, "name": "globex"})
+    assert searched_until_made(db)
+    assert kept_of(db)._made is not first
 
 
 def test_a_closed_database_leaves_no_index(server: Server) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from connected import ended
 from dealdb import DealDatabase
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
@@ -76,9 +77,11 @@ def test_few_whole_deals_are_those_of_the_columns(
             assert waits(cold), asked
             assert found.equals(db.query.find(where, **asked), null_equal=True), asked
             assert found.schema == db.query.frame(text=True).schema
-            # who asks again has the columns
+            # who asks again is served alike, and has the columns soon
             assert cold.query.find(where, **asked).equals(found, null_equal=True), asked
+            ended("dealdb-read-ahead")
             assert not waits(cold)
+            assert cold.query.find(where, **asked).equals(found, null_equal=True), asked
 
 
 def test_many_deals_are_taken_from_the_columns(db: DealDatabase) -> None:

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealdb.query.index import indexed_search
+from dealdb.query.index import indexed_search, matching, vocabulary
 from dealdb.query.index.indexed_search import IndexedSearch
-from dealdb.query.index.token_index import LAST_PLACE, token_index
+from dealdb.query.index.token_index import token_index
 from dealdb.query.results import search
 from dealdb.query.results.search import searched, words_of
+from search_cases import COLUMNS, asked, frames
 
-# few words, so that they meet: with typos, accents, a letter that stands for two, and what folds to something else
-ACME = "\N{FULLWIDTH LATIN CAPITAL LETTER A}\N{FULLWIDTH LATIN CAPITAL LETTER C}me"
-TEXT = f"""
-acme acmes acne akme {ACME} renewal renewals renwal renewed real re zurich Zürich ZÜRICH strasse straße STRASSE strase
-straxse pilot Pilot piolt pil pi 5 52 2026 2062 søren soren café cafe cafe\u0301 ﬁrm firm ①2 日本 한국 œuvre oeuvre ǆip
-İstanbul istanbul κόσμος ΚΟΣΜΟΣ ½ x² x2 ma\u00adil e_mail e-mail naïve
-"""
-WORDS = TEXT.split()
-SEPARATORS = (" ", "-", ", ", "\u2014", "_", "\n", "/")
-COLUMNS = ("id", "name", "company", "owner", "note")
-
-
-def text(words: Any = WORDS) -> st.SearchStrategy[str]:
-    part = st.tuples(st.sampled_from(words), st.sampled_from(SEPARATORS)).map("".join)
-    return st.lists(part, max_size=6).map("".join)
-
-
-@st.composite
-def frames(draw: st.DrawFn, least: int = 0) -> pl.DataFrame:
-    n = draw(st.integers(least, 14))
-    cell = st.none() | text()
-    values = {name: draw(st.lists(cell, min_size=n, max_size=n)) for name in COLUMNS[1:]}
-    if n and draw(st.booleans()):
-        # more words than an index has places for
-        values["note"][0] = (
-            "re " * draw(st.integers(LAST_PLACE - 1, LAST_PLACE + 3)) + "acme renewal"
-        )
-    ids = draw(st.permutations([f"D{i}" for i in range(n)]))
-    frame = pl.DataFrame({"id": ids, **values}, schema=dict.fromkeys(COLUMNS, pl.String))
-    return frame.with_columns(pl.col("owner").cast(pl.Categorical))
-
-
-asked = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+# few rows and words are handled in another way than many
+LIMITS = (
+    (search, "_FEW"),
+    (indexed_search, "_FEW"),
+    (indexed_search, "_MOST_NUMBERS"),
+    (indexed_search, "_SPARSE"),
+    (matching, "_FEW"),
+    (vocabulary, "_FEW"),
+)
+limits = st.lists(st.sampled_from([0, 1, 3, 100]), min_size=len(LIMITS), max_size=len(LIMITS))
 
 
 def assert_same(
@@ -68,9 +44,15 @@ def assert_same(
     assert found.rows() == expected.rows()
 
 
-@given(frames(), frames(), asked, st.data())
+def set_limits(patch: pytest.MonkeyPatch, given: list[int]) -> None:
+    for (module, name), limit in zip(LIMITS, given, strict=True):
+        # of no words at all each could have its own postings
+        patch.setattr(module, name, max(limit, 1) if module is matching else limit)
+
+
+@given(frames(), frames(), asked, limits, st.data())
 def test_it_finds_what_a_scan_finds(
-    before: pl.DataFrame, after: pl.DataFrame, question: str, data: st.DataObject
+    before: pl.DataFrame, after: pl.DataFrame, question: str, given: list[int], data: st.DataObject
 ) -> None:
     n = before.height
     changed = data.draw(st.lists(st.integers(0, n - 1), unique=True)) if n else []
@@ -90,18 +72,20 @@ def test_it_finds_what_a_scan_finds(
     if data.draw(st.booleans()):
         some = data.draw(st.lists(st.booleans(), min_size=now.height, max_size=now.height))
         kept = pl.Series(some, dtype=pl.Boolean)
-    assert_same(before, now, question, names, data.draw(st.sampled_from([1, 3, 20])), kept, changed)
+    limit = data.draw(st.sampled_from([1, 3, 20]))
+    with pytest.MonkeyPatch.context() as patch:
+        set_limits(patch, given)
+        assert_same(before, now, question, names, limit, kept, changed)
 
 
-@given(frames(least=5), asked, st.integers(1, 4), st.sampled_from([0, 3]))
+@given(frames(least=5), asked, st.integers(1, 4), limits)
 def test_it_ranks_the_same_where_many_match(
-    frame: pl.DataFrame, question: str, most: int, numbers: int
+    frame: pl.DataFrame, question: str, most: int, given: list[int]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for module in (search, indexed_search):
             patch.setattr(module, "MAX_RANKED", most)
-        patch.setattr(indexed_search, "_MOST_NUMBERS", numbers)
-        patch.setattr(indexed_search, "_FEW", numbers)
+        set_limits(patch, given)
         assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
 
 
@@ -126,7 +110,7 @@ def test_rows_that_only_a_pattern_takes_for_right_ones_crowd_out_none(
 ) -> None:
     for module in (search, indexed_search):
         monkeypatch.setattr(module, "MAX_RANKED", 3)
-    monkeypatch.setattr(indexed_search, "_FEW", 0)
+    set_limits(monkeypatch, [0, 0, 3, 1, 1, 0])
     names = [*[false] * 5, *[right] * 2]
     texts = dict.fromkeys(COLUMNS[2:], pl.lit("b"))
     frame = pl.DataFrame({"id": [f"D{i}" for i in range(7)], "name": names}).with_columns(**texts)

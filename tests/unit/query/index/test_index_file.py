@@ -1,0 +1,42 @@
+"""An index that went through bytes, and left out what one process alone has, finds what a scan finds."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealdb.query.index.index_file import packed, unpacked, without_rows
+from dealdb.query.index.indexed_search import IndexedSearch
+from dealdb.query.index.token_index import token_index
+from dealdb.query.results.search import searched, words_of
+from search_cases import COLUMNS, asked, frames
+
+
+@given(frames(), frames(), asked, st.data())
+def test_it_is_one_of_the_checkpoint(
+    checkpoint: pl.DataFrame, other: pl.DataFrame, question: str, data: st.DataObject
+) -> None:
+    n = checkpoint.height
+    changed = data.draw(st.sets(st.integers(0, n - 1))) if n and other.height else set()
+    # who makes the index has other texts in some rows, and rows after those of the checkpoint
+    theirs = [other.row(i % other.height) if i in changed else checkpoint.row(i) for i in range(n)]
+    live = pl.DataFrame([*theirs, *other.rows()], schema=checkpoint.schema, orient="row")
+    rows = np.array(sorted(changed), np.uint32)
+    index = unpacked(packed(without_rows(token_index(live, COLUMNS), rows, n)))
+    words = words_of(question)
+    # who reads it may have none of these, or others
+    for frame, since in ((checkpoint, []), (live, sorted(changed))):
+        search = IndexedSearch(index, frame.select(COLUMNS), None, np.array(since, np.uint32))
+        expected = searched(frame, words, COLUMNS, 20)
+        assert searched(frame, words, COLUMNS, 20, None, search).rows() == expected.rows()
+
+
+def test_rows_that_are_left_out_are_looked_at() -> None:
+    checkpoint = pl.DataFrame({"name": ["acme", "pilot", "acme"]})
+    live = pl.DataFrame({"name": ["globex", "pilot", "acme", "acme"]})
+    index = without_rows(token_index(live, ["name"]), np.array([0], np.uint32), 3)
+    search = IndexedSearch(unpacked(packed(index)), checkpoint, None, np.empty(0, np.uint32))
+    assert sorted(search.found(["acme"], typos=False).scores()[0]) == [0, 2]
+    assert len(search.found(["globex"], typos=False)) == 0

@@ -1,0 +1,40 @@
+"""Sets of rows as bits have the rows that they are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealdb.query.index import row_bits
+from dealdb.query.index.row_bits import KeptBits, are_in, bits_of, rows_of
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(0, 10))
+def test_rows_come_back(values: list[bool], most: int) -> None:
+    bits = bits_of(np.array(values, np.bool_))
+    rows = np.arange(len(values), dtype=np.uint32)
+    expected = [n for n, value in enumerate(values) if value]
+    assert rows_of(bits, len(values)).tolist() == expected
+    assert rows_of(bits, most).tolist() == expected[:most]
+    assert are_in(bits, rows).tolist() == values
+
+
+def test_as_many_sets_are_kept_as_there_is_room_for() -> None:
+    kept, made = KeptBits(), []
+
+    def get(name: int) -> None:
+        def make() -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+            made.append(name)
+            return np.zeros(1, np.uint64)
+
+        kept.get(name, make)
+
+    for name in range(row_bits._MOST_SETS):
+        get(name)
+    get(0)
+    get(-1)
+    get(0)
+    get(1)
+    assert made == [*range(row_bits._MOST_SETS), -1, 1]
+    assert kept.nbytes == 8 * row_bits._MOST_SETS
