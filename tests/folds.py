@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dealdb.store.archive.chunks import encoded
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.replica.replica import Replica
+
+_WITH_ROWS = (
+    *("archive.chunks", "live.columns", "live.during_load", "replica.replica"),
+    *("checkpoint.fold", "checkpoint.schedule"),
+)
+
+
+def make_small(put: Callable[[str, object], object], rows: int) -> None:
+    """Have chunks of so few rows, and a checkpoint of a load whenever some are full; ``put`` sets what a name means."""
+    for module in _WITH_ROWS:
+        put(f"dealdb.store.{module}.CHUNK_ROWS", rows)
+    put("dealdb.store.live.during_load.MIN_CHANGES", 0)
+    schedule = "dealdb.store.checkpoint.schedule"
+    put(f"{schedule}.MIN_CHANGES", 0)
+    put(f"{schedule}._CHANGES_SO_FAR", 0)
+    put(f"{schedule}._DEALS_A_CHANGE_SO_FAR", 10**9)
+    put(f"{schedule}._DEALS_A_LOADED_CHANGE", 10**9)
+    put(f"{schedule}._SETTLING_PAUSES_S", (0.0,))
+    # neighbours are merged, again and again
+    put("dealdb.store.archive.merging.FAN_OUT", 2)
 
 
 def assert_same_chunks(generation: Generation, whole: Replica) -> None:

@@ -12,6 +12,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreError
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.unpacking import CHUNK_ROWS
+from dealdb.store.checkpoint.lease import is_taken
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.keys import Keys
@@ -91,25 +92,27 @@ class CheckpointSchedule:
 
     def write_during_load(self, replica: Replica, recent: Recent) -> bool:
         """Write what a load has filled some chunks with, if it is enough, while the load runs; whether it was done."""
+        is_fold = not replica.has_all
         # the history keeps the chunks that its deals are in, and so any that is not full
-        filled = replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
-        if filled and replica.changes > _CHANGES_SO_FAR:
-            is_fold = replica.waiting.columns is not None
-            least = replica.height // _MOST_HELD if is_fold else 0
-            deals_a_change = max(_DEALS_A_CHANGE_SO_FAR, least)
-            self._write_if_due(replica, recent, deals_a_change, tries=1)
-            return not replica.changes
-        return False
+        filled = replica.height % CHUNK_ROWS <= CHUNK_ROWS // 10
+        if replica.changes <= _CHANGES_SO_FAR or not (filled or is_fold):
+            return False
+        deals_a_change = replica.height if is_fold else _DEALS_A_CHANGE_SO_FAR
+        if not filled and replica.changes <= _MOST_HELD:
+            return False
+        self._write_if_due(replica, recent, deals_a_change, tries=1)
+        return not replica.changes
 
     def write_after_load(self, replica: Replica, recent: Recent) -> bool:
         """Write what a load has left in the log, if it was a large one; False where another way may help."""
         # where most chunks are there already, a checkpoint costs little: however few the changes are
         is_cheap = bool(replica.chunks)
         deals_a_change = replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
-        is_due = _is_due(replica, deals_a_change)
+        if not _is_due(replica, deals_a_change):
+            return True
         self._write_if_due(replica, recent, deals_a_change, tries=len(_SETTLING_PAUSES_S))
-        # what the server refuses, it refuses whatever is done otherwise
-        return not (is_due and replica.changes) or bool(self._last_reason)
+        # what the server refuses, it refuses whatever is done otherwise; and who writes one has the lease
+        return not replica.changes or bool(self._last_reason) or is_taken(self._link, self._keys)
 
     def finish(self) -> None:
         """Wait until the checkpoint that is under way is there, or has failed."""

@@ -176,6 +176,7 @@ class _Checkpointer:
             # trimming follows the older checkpoint: going back would lose what is sealed behind it
             return False
         try:
+            self._replica.read_stages()
             self._made = self._made_of(base)
             self._mend_names(base)
             columns = self._write_columns(self._made)
