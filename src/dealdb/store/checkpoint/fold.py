@@ -8,13 +8,13 @@ room left, and those with a changed row are read, made anew and written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import polars as pl
 
 from dealdb.connection import Link
-from dealdb.model.columns import dtype_of
+from dealdb.model.columns import nulls
 from dealdb.store.archive.chunks import Columns, encoded, encoded_parts
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.keys import Keys
@@ -97,24 +97,19 @@ class Folded:
         self._keys = keys
         self._replica = replica
         self._base = base
-        waiting = replica.waiting
-        self._height = waiting.height
-        self._n_full = waiting.height // CHUNK_ROWS
-        self._appended = {
-            name: [values for rows, values in changes if rows is None]
-            for name, changes in waiting.changes.items()
-        }
-        self._scattered = {
-            name: _together([(rows, values) for rows, values in changes if rows is not None])
-            for name, changes in waiting.changes.items()
-        }
+        self._changes = replica.waiting.changes
+        self._height = replica.waiting.height
+        # where the rows begin that no full chunk of the base has
+        self._n_full, n_behind = divmod(self._height, CHUNK_ROWS)
+        self._start = self._height - n_behind
+        # columns from there on
         self._tails: dict[str, pl.Series] = {}
 
     def known(self) -> dict[str, dict[int, str]]:
         """Those of the base that nothing has changed."""
         known = Whole(self._replica).known()
-        for name in self._appended:
-            changed = {*self._changed(name)}
+        for name in self._changes:
+            changed = self._changed(name)
             digests = enumerate(self._base.digests[name])
             known[name] = {n: digest for n, digest in digests if n not in changed}
         return known
@@ -122,81 +117,87 @@ class Folded:
     def chunks(self, known: Known) -> Iterator[Chunk]:
         """All others."""
         yield from encoded(self._replica.rows(self._replica.columns), known)
-        self._read_tails()
-        for name, tail in self._tails.items():
-            numbers = [n for n in self._changed(name) if n < self._n_full]
-            for start in range(0, len(numbers), _CHANGED_AT_ONCE):
-                some = numbers[start : start + _CHANGED_AT_ONCE]
-                yield from encoded_parts(name, some, [self._changed_chunk(name, n) for n in some])
-            n_chunks = -(-self._replica.height // CHUNK_ROWS)
-            last = [n for n in range(self._n_full, n_chunks) if n not in known[name]]
-            starts = [(n - self._n_full) * CHUNK_ROWS for n in last]
-            yield from encoded_parts(name, last, [tail[at : at + CHUNK_ROWS] for at in starts])
+        self._tails = self._read_tails()
+        for name in self._tails:
+            yield from self._chunks_of(name, known[name])
 
     def part(self, name: str, first: int, stop: int) -> pl.Series | None:
         """Some rows of a column; None where only the server has them."""
         if name in self._replica.columns:
             return self._replica.columns[name][first:stop]
-        start = self._n_full * CHUNK_ROWS
+        start = self._start
         return self._tails[name][first - start : stop - start] if first >= start else None
 
-    def _changed(self, name: str) -> list[int]:
+    def _changed(self, name: str) -> set[int]:
         """Numbers of the base's chunks that are not as they were."""
-        rows, _ = self._scattered[name]
-        numbers = set((rows // CHUNK_ROWS).unique())
-        if self._replica.height > self._height:
-            numbers.add(self._n_full)
-        return sorted(n for n in numbers if n * CHUNK_ROWS < self._height)
+        found = {self._n_full} if self._replica.height > self._height else set()
+        for rows, _ in self._changes[name]:
+            if rows is not None:
+                found.update((rows // CHUNK_ROWS).unique())
+        return {number for number in found if number * CHUNK_ROWS < self._height}
 
-    def _changed_chunk(self, name: str, number: int) -> pl.Series:
-        first = number * CHUNK_ROWS
-        [column] = self._read([name], first, first + CHUNK_ROWS).values()
-        return self._with_scattered(column, first)
+    def _chunks_of(self, name: str, known: Collection[int]) -> Iterator[Chunk]:
+        """Chunks of a column that waits; the changes of one column at a time are put together."""
+        scattered = _Scattered(self._changes[name])
+        changed = [n for n in range(self._n_full) if n not in known]
+        for start in range(0, len(changed), _CHANGED_AT_ONCE):
+            some = changed[start : start + _CHANGED_AT_ONCE]
+            parts = [self._read([name], n * CHUNK_ROWS, (n + 1) * CHUNK_ROWS)[name] for n in some]
+            into = zip(parts, some, strict=True)
+            parts = [scattered.put_into(part, n * CHUNK_ROWS) for part, n in into]
+            yield from encoded_parts(name, some, parts)
+        tail = self._tails[name] = scattered.put_into(self._tails[name], self._start)
+        n_chunks = -(-self._replica.height // CHUNK_ROWS)
+        last = [n for n in range(self._n_full, n_chunks) if n not in known]
+        starts = [(n - self._n_full) * CHUNK_ROWS for n in last]
+        yield from encoded_parts(name, last, [tail[at : at + CHUNK_ROWS] for at in starts])
 
-    def _read_tails(self) -> None:
-        """Have the rows behind the last full chunk of the base, of all columns that wait."""
-        start, names = self._n_full * CHUNK_ROWS, list(self._appended)
-        if self._height > start:
-            before = self._read(names, start, self._height)
+    def _read_tails(self) -> dict[str, pl.Series]:
+        """What is behind the last full chunk of the base, and what was appended, of all columns that wait."""
+        names = list(self._changes)
+        if self._height > self._start:
+            tails = self._read(names, self._start, self._height)
         else:
-            before = {name: pl.Series(name, [], self._dtype(name)) for name in names}
-        for name, column in before.items():
-            tail = pl.concat([column, *self._appended[name]]).rechunk()
-            self._tails[name] = self._with_scattered(tail, start)
-            if len(tail) != self._replica.height - start:
-                raise _not_as_written()
-
-    def _dtype(self, name: str) -> pl.DataType:
-        return dtype_of(self._replica.schema[name])
+            tails = {name: nulls(self._replica.schema[name], 0) for name in names}
+        for name, tail in tails.items():
+            appended = [values for rows, values in self._changes[name] if rows is None]
+            tails[name] = pl.concat([tail, *appended]).rechunk()
+        return tails
 
     def _read(self, names: list[str], first: int, stop: int) -> dict[str, pl.Series]:
         """Rows of the base, which begin with a chunk and end with one."""
         found = self._base.part(names, first, stop - 1).read(self._link, self._keys)
         if found is None or any(len(column) != stop - first for column in found.values()):
-            raise _not_as_written()
+            msg = "a chunk of the checkpoint that a load is folded into was removed, or is damaged"
+            raise HistoryReset(msg)
         return found
 
-    def _with_scattered(self, column: pl.Series, first: int) -> pl.Series:
-        """Rows from ``first`` on with what was changed in them."""
-        rows, values = self._scattered[column.name]
-        start, stop = (rows.search_sorted(at) for at in (first, first + len(column)))
+
+class _Scattered:
+    """
+    Changes of single rows of one column.
+
+    Parameters
+    ----------
+    changes
+        In their order; as ``Waiting`` has them.
+    """
+
+    def __init__(self, changes: Iterable[tuple[pl.Series | None, pl.Series]]) -> None:
+        some = [
+            (rows.rename(""), values.rename("")) for rows, values in changes if rows is not None
+        ]
+        self._rows = pl.Series([], dtype=pl.UInt32)
+        if some:
+            rows, values = (pl.concat(each) for each in zip(*some, strict=True))
+            last = rows.is_last_distinct()
+            rows, values = rows.filter(last), values.filter(last)
+            order = rows.arg_sort()
+            self._rows, self._values = rows.gather(order), values.gather(order)
+
+    def put_into(self, column: pl.Series, first: int) -> pl.Series:
+        """The column, whose rows are those from ``first`` on, with what was changed in them."""
+        start, stop = (self._rows.search_sorted(at) for at in (first, first + len(column)))
         if start == stop:
             return column
-        return with_values(column, rows[start:stop] - first, values[start:stop])
-
-
-def _together(changes: list[tuple[pl.Series, pl.Series]]) -> tuple[pl.Series, pl.Series]:
-    """Changes of one column in their order as one: rows, ascending, and what each has in the end."""
-    if not changes:
-        return pl.Series([], dtype=pl.UInt32), pl.Series([])
-    rows = pl.concat([rows.rename("") for rows, _ in changes])
-    values = pl.concat([values.rename("") for _, values in changes])
-    last = rows.is_last_distinct()
-    rows, values = rows.filter(last), values.filter(last)
-    order = rows.arg_sort()
-    return rows.gather(order), values.gather(order)
-
-
-def _not_as_written() -> HistoryReset:
-    msg = "a chunk of the checkpoint that a load is folded into was removed, or is damaged"
-    return HistoryReset(msg)
+        return with_values(column, self._rows[start:stop] - first, self._values[start:stop])

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
 
 import polars as pl
 
@@ -32,7 +32,7 @@ from dealdb.store.archive.sealing import Sealed, seal_all
 from dealdb.store.archive.segments import Segment, n_bytes_of, sealed_entries
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
-from dealdb.store.checkpoint.fold import Folded, Made, Whole
+from dealdb.store.checkpoint.fold import Chunk, Folded, Made, Whole
 from dealdb.store.checkpoint.lease import give_back, take
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.commit.idle_writers import forget_idle_writers
@@ -59,6 +59,8 @@ _GENERATIONS = 2
 _MAX_STAGES = 100
 # chunks sent together; a small collection is sent whole
 _SENT_CHUNKS = 64
+# they are in memory several times while they are sent
+_SENT_BYTES = 4 * 2**20
 # of a history that is read once more, where an older version has kept no facts of it: some seconds
 _MOST_REBUILT = 64 * 2**20
 # as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
@@ -118,8 +120,8 @@ def write_checkpoint(
 
     Cost
     ----
-    Some thirteen round trips, and one for each 64 chunks and each MiB of log that are sealed; once a day two more for
-    every 1,000 writers.
+    Some thirteen round trips, and one for each 64 chunks or 4 MiB of them, and each MiB of log that is sealed; once a
+    day two more for every 1,000 writers.
     """
     owner = owner or secrets.token_hex(8)
     began = time.monotonic()
@@ -246,7 +248,7 @@ class _Checkpointer:
         digests = made.known()
         chunks = made.chunks(digests)
         found: list[tuple[str, int, str]] = []
-        while batch := list(islice(chunks, _SENT_CHUNKS)):
+        for batch in _sent_together(chunks):
             self._write({self._keys.chunk(digest): blob for _, _, digest, blob in batch})
             found += [chunk[:3] for chunk in batch]
             self._chunk_bytes += sum(len(blob) for *_, blob in batch)
@@ -330,6 +332,19 @@ class _Rows:
             read = self._columns.read_run(self._link, self._keys, [name], range(first, stop))
             return read[name] if read else None
         return found
+
+
+def _sent_together(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    batch: list[Chunk] = []
+    n_bytes = 0
+    for chunk in chunks:
+        batch.append(chunk)
+        n_bytes += len(chunk[-1])
+        if len(batch) == _SENT_CHUNKS or n_bytes >= _SENT_BYTES:
+            yield batch
+            batch, n_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def publish(
