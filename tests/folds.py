@@ -22,6 +22,7 @@ def make_small(put: Callable[[str, object], object], rows: int) -> None:
     schedule = "dealdb.store.checkpoint.schedule"
     put(f"{schedule}.MIN_CHANGES", 0)
     put(f"{schedule}._CHANGES_SO_FAR", 0)
+    put(f"{schedule}._MOST_HELD", 3 * rows)
     put(f"{schedule}._DEALS_A_CHANGE_SO_FAR", 10**9)
     put(f"{schedule}._DEALS_A_LOADED_CHANGE", 10**9)
     put(f"{schedule}._SETTLING_PAUSES_S", (0.0,))

@@ -575,6 +575,7 @@ class StoreMachine(RuleBasedStateMachine):
         with (
             patch(f"{schedule}.MIN_CHANGES", 0),
             patch(f"{schedule}._CHANGES_SO_FAR", 0),
+            patch(f"{schedule}._MOST_HELD", 3),
             patch(f"{schedule}._DEALS_A_CHANGE_SO_FAR", 10**9),
             patch(f"{schedule}._DEALS_A_LOADED_CHANGE", 10**9),
             patch(f"{schedule}._SETTLING_PAUSES_S", (0.0, 0.0)),

@@ -29,8 +29,8 @@ _DEALS_A_LOADED_CHANGE = 20
 # while it runs: what is less than a chunk is packed again each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
 _DEALS_A_CHANGE_SO_FAR = 16
-# of a fold, which costs as little however many deals there are: bounds what it holds
-_MOST_HELD = 2 * CHUNK_ROWS
+# a fold holds all changes since the last one; those of rows all over the collection have it read and write all chunks
+_MOST_HELD = 4 * CHUNK_ROWS
 # waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
 _SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
 # a server that hangs is not waited for again
@@ -95,12 +95,11 @@ class CheckpointSchedule:
         is_fold = not replica.has_all
         # the history keeps the chunks that its deals are in, and so any that is not full
         filled = replica.height % CHUNK_ROWS <= CHUNK_ROWS // 10
-        if replica.changes <= _CHANGES_SO_FAR or not (filled or is_fold):
+        if replica.changes <= (_CHANGES_SO_FAR if filled else _MOST_HELD):
             return False
-        deals_a_change = replica.height if is_fold else _DEALS_A_CHANGE_SO_FAR
-        if not filled and replica.changes <= _MOST_HELD:
-            return False
-        self._write_if_due(replica, recent, deals_a_change, tries=1)
+        if filled or is_fold:
+            deals_a_change = replica.height if is_fold else _DEALS_A_CHANGE_SO_FAR
+            self._write_if_due(replica, recent, deals_a_change, tries=1)
         return not replica.changes
 
     def write_after_load(self, replica: Replica, recent: Recent) -> bool:

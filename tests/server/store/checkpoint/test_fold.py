@@ -189,6 +189,20 @@ def test_chunks_that_nothing_changes_are_not_read(store: Store, folded: list[Fol
     assert newest(store).position == store.newest()
 
 
+def test_an_updating_load_is_folded_while_it_goes_on(store: Store, folded: list[Folded]) -> None:
+    """It fills no chunk, and what it changes is held only so long."""
+    columns = begun(store, 6)
+    for n in range(3 * ROWS):
+        store.save({"id": f"d{n}", "name": "another"})
+        if n % ROWS == 0:
+            columns.settle(so_far=True)
+            assert columns._replica.changes <= 6 * ROWS
+    assert folded
+    assert columns.columns_bytes() == 0
+    columns.settle()
+    assert_folded(store)
+
+
 def test_a_busy_lease_leaves_it_to_others(store: Store, folded: list[Folded]) -> None:
     columns = begun(store)
     before = newest(store)
