@@ -29,8 +29,8 @@ _DEALS_A_LOADED_CHANGE = 20
 # while it runs: what is less than a chunk is packed again each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
 _DEALS_A_CHANGE_SO_FAR = 16
-# a fold holds all changes since the last one; those of rows all over the collection have it read and write all chunks
-_MOST_HELD = 4 * CHUNK_ROWS
+# changes that a fold waits for a full chunk with, at most, since it holds them: new deals alone fill one before
+_MOST_HELD = 5 * CHUNK_ROWS // 2
 # waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
 _SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
 # a server that hangs is not waited for again

@@ -308,7 +308,7 @@ def test_columns_come_and_change(store: Store, folded: list[Folded], *, deletes:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(n, marks=pytest.mark.slow) for n in range(6, 200))]
+    "seed", [*range(3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 200))]
 )
 def test_random_histories(store: Store, seed: int, folded: list[Folded]) -> None:
     changes, choose = Changes(store, seed), random.Random(seed)
