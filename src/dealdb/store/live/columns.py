@@ -166,7 +166,8 @@ class LiveColumns:
 
         Cost
         ----
-        A read of the log since the last time; then, if a checkpoint is due, that of one.
+        A read of the log since the last time; then, if a checkpoint is due, that of one. Queries of these columns wait
+        for all of it.
         """
         self.finish()
         with self._lock:
