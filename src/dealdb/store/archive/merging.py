@@ -20,7 +20,7 @@ from dealdb.errors import AccessDenied
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.deal_index import read_heads
 from dealdb.store.archive.digest import is_whole
-from dealdb.store.archive.sealing import SEGMENT_BYTES, Rows, Sealed, resealed
+from dealdb.store.archive.sealing import SEGMENT_BYTES, HeldRows, Sealed, resealed
 from dealdb.store.archive.segments import (
     ChunkLost,
     Extent,
@@ -114,7 +114,7 @@ class Merger:
     """
 
     def __init__(
-        self, link: Link, keys: Keys, held: Rows, columns: Columns, *, hasty: bool = False
+        self, link: Link, keys: Keys, held: HeldRows, columns: Columns, *, hasty: bool = False
     ) -> None:
         self._link = link
         self._keys = keys

@@ -29,7 +29,7 @@ SEGMENT_BYTES = 32 * 2**20
 _AT_ONCE = 64
 
 
-class Rows(Protocol):
+class HeldRows(Protocol):
     """The rows of a checkpoint."""
 
     def part(self, name: str, first: int, stop: int) -> pl.Series | None:
@@ -108,7 +108,9 @@ def index_of(
         return None
 
 
-def seal(entries: Sequence[Entry], held: Rows, columns: Columns, *, indexed: bool = True) -> Sealed:
+def seal(
+    entries: Sequence[Entry], held: HeldRows, columns: Columns, *, indexed: bool = True
+) -> Sealed:
     """
     Segment of these entries.
 
@@ -127,7 +129,7 @@ def seal(entries: Sequence[Entry], held: Rows, columns: Columns, *, indexed: boo
     return _sealed(*_rows_of(entries, held, columns), extent, entries if indexed else None)
 
 
-def resealed(entries: pl.DataFrame, held: Rows, columns: Columns, extent: Extent) -> Sealed:
+def resealed(entries: pl.DataFrame, held: HeldRows, columns: Columns, extent: Extent) -> Sealed:
     """
     Segment of entries that were sealed before; those whose deals a checkpoint has come without them.
 
@@ -169,7 +171,7 @@ def _sealed(
 
 
 def _rows_of(
-    entries: Sequence[Entry], held: Rows, columns: Columns
+    entries: Sequence[Entry], held: HeldRows, columns: Columns
 ) -> tuple[pl.DataFrame, Columns | None]:
     """Entries as a segment has them, and the chunks that hold deals of theirs."""
     rows, fields, touched = [], set[str](), list[int]()
@@ -212,7 +214,7 @@ def _with_held(
 class _Held:
     """Texts of the rows of some commits; encoded a column at a time: a commit at a time costs far more."""
 
-    def __init__(self, rows: Rows, schema: Schema, entries: Iterable[Entry]) -> None:
+    def __init__(self, rows: HeldRows, schema: Schema, entries: Iterable[Entry]) -> None:
         spans = [(e.height, e.height + e.added.height) for e in entries if e.kind == "add"]
         self._rows = rows
         self._schema = schema
@@ -253,7 +255,7 @@ class _Held:
 
 
 def seal_all(
-    entries: Iterable[Entry], held: Rows, columns: Columns, *, indexed: bool = True
+    entries: Iterable[Entry], held: HeldRows, columns: Columns, *, indexed: bool = True
 ) -> Iterator[Sealed]:
     """Segments of consecutive commits; the others as for ``seal``."""
     some: list[Entry] = []

@@ -19,7 +19,7 @@ from dealdb.store.archive.chunks import Columns, encoded, encoded_parts
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.deferred import with_values
+from dealdb.store.replica.changing import with_values
 from dealdb.store.replica.replica import Replica
 
 # chunks of a column that are changed together: bounds the memory that they take
@@ -30,7 +30,7 @@ Known = Mapping[str, Mapping[int, str]]
 
 
 class Made(Protocol):
-    """What the columns of a checkpoint are made of; gives rows as ``Rows`` does."""
+    """What the columns of a checkpoint are made of; gives rows as ``HeldRows`` does."""
 
     def known(self) -> dict[str, dict[int, str]]:
         """Digests of the chunks that are on the server as they are to be, by field and number."""

@@ -317,7 +317,7 @@ class _Checkpointer:
 
 
 class _Rows:
-    """Rows of a checkpoint, as ``Rows`` has them, once its columns are written."""
+    """Rows of a checkpoint, as ``HeldRows`` has them, once its columns are written."""
 
     def __init__(self, link: Link, keys: Keys, made: Made, columns: Columns) -> None:
         self._link = link
