@@ -9,7 +9,7 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.replica.replica import Replica
 
 _WITH_ROWS = (
-    *("archive.chunks", "live.columns", "live.during_load", "replica.replica"),
+    *("archive.chunks", "archive.sealing", "live.columns", "live.during_load", "replica.replica"),
     *("checkpoint.fold", "checkpoint.schedule"),
 )
 
@@ -26,6 +26,8 @@ def make_small(put: Callable[[str, object], object], rows: int) -> None:
     put(f"{schedule}._DEALS_A_CHANGE_SO_FAR", 10**9)
     put(f"{schedule}._DEALS_A_LOADED_CHANGE", 10**9)
     put(f"{schedule}._SETTLING_PAUSES_S", (0.0,))
+    # the texts of few commits are encoded together
+    put("dealdb.store.archive.sealing._AT_ONCE", 2)
     # neighbours are merged, again and again
     put("dealdb.store.archive.merging.FAN_OUT", 2)
 

@@ -59,12 +59,12 @@ def plan(
     unreadable
         Keys of those that are to be left alone.
     max_bytes
-        What they may make up together, where they are not many.
+        What they may make up together; where they are many, at least as much as one may be made of.
     """
     for stretch, is_closed in _stretches(history, unreadable):
         runs = [list(run) for _, run in groupby(stretch, key=_level)]
         for run in [stretch] if is_closed else [run for run in runs if len(run) >= FAN_OUT]:
-            fit = _as_fit(run, MERGED_BYTES if len(run) >= _MANY else max_bytes)
+            fit = _as_fit(run, max(max_bytes, SEGMENT_BYTES) if len(run) >= _MANY else max_bytes)
             if len(fit) > 1:
                 return fit
     return ()

@@ -19,6 +19,7 @@ from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.deal_index import build, in_pieces
 from dealdb.store.archive.digest import digest_of
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, Extent, IndexPlace, Segment, unseal
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.bounds.wall import Reading
 from dealdb.store.log.entry import Entry
 
@@ -212,19 +213,26 @@ def _with_held(
 
 
 class _Held:
-    """Texts of the rows of some commits; encoded a column at a time: a commit at a time costs far more."""
+    """
+    Texts of the rows of some commits.
+
+    They are encoded for many commits together, since one at a time costs far more, but not for all of them: those of
+    a merge may be millions of rows.
+    """
 
     def __init__(self, rows: HeldRows, schema: Schema, entries: Iterable[Entry]) -> None:
-        spans = [(e.height, e.height + e.added.height) for e in entries if e.kind == "add"]
         self._rows = rows
         self._schema = schema
-        self._first = min((first for first, _ in spans), default=0)
-        self._stop = max((stop for _, stop in spans), default=0)
+        self._end = max((e.height + e.added.height for e in entries if e.kind == "add"), default=0)
+        # what is encoded now
+        self._first = self._stop = 0
         self._texts: dict[str, pl.Series | None] = {}
 
     def those_of(self, entries: Sequence[Entry]) -> list[pl.DataFrame | None]:
         """Deals that these commits added one after another, or None for a commit whose deals differ in the frame."""
         added = [entry.added for entry in entries]
+        first = min(entry.height for entry in entries)
+        self._encode(first, max(entry.height + entry.added.height for entry in entries))
         heights = accumulate((deals.height for deals in added), initial=entries[0].height)
         follow = all(e.height == height for e, height in zip(entries, heights, strict=False))
         alike = all(deals.columns == added[0].columns for deals in added)
@@ -235,6 +243,12 @@ class _Held:
             deals if self._has(deals, entry.height) else None
             for entry, deals in zip(entries, added, strict=True)
         ]
+
+    def _encode(self, first: int, stop: int) -> None:
+        """Have these rows among those that are encoded, and some behind them."""
+        if first < self._first or stop > self._stop:
+            self._first, self._stop = first, max(stop, min(first + CHUNK_ROWS, self._end))
+            self._texts = {}
 
     def _has(self, added: pl.DataFrame, height: int) -> bool:
         """Whether it has the very texts of deals that were added, in the rows that they were given."""
