@@ -97,7 +97,8 @@ class CheckpointSchedule:
         if replica.changes <= (_CHANGES_SO_FAR if filled else _MOST_HELD):
             return False
         if filled or is_fold:
-            deals_a_change = replica.height if is_fold else _DEALS_A_CHANGE_SO_FAR
+            # what a fold costs does not grow with the deals
+            deals_a_change = max(replica.height, 1) if is_fold else _DEALS_A_CHANGE_SO_FAR
             self._write_if_due(replica, recent, deals_a_change, tries=1)
         return not replica.changes
 
@@ -109,8 +110,14 @@ class CheckpointSchedule:
         if not _is_due(replica, deals_a_change):
             return True
         self._write_if_due(replica, recent, deals_a_change, tries=len(_SETTLING_PAUSES_S))
-        # what the server refuses, it refuses whatever is done otherwise; and who writes one has the lease
-        return not replica.changes or bool(self._last_reason) or is_taken(self._link, self._keys)
+        # what the server refuses, it refuses whatever is done otherwise
+        if not replica.changes or self._last_reason:
+            return True
+        is_busy = is_taken(self._link, self._keys)
+        if is_busy:
+            collection = self._keys.collection
+            logger.info("no checkpoint of %r: another process is writing one", collection)
+        return is_busy
 
     def finish(self) -> None:
         """Wait until the checkpoint that is under way is there, or has failed."""

@@ -206,7 +206,10 @@ def test_an_updating_load_is_folded_while_it_goes_on(store: Store, folded: list[
     assert_folded(store)
 
 
-def test_a_busy_lease_leaves_it_to_others(store: Store, folded: list[Folded]) -> None:
+def test_a_busy_lease_leaves_it_to_others(
+    store: Store, folded: list[Folded], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "dealdb")
     columns = begun(store)
     before = newest(store)
     bulk(store, 1_000, 3 * ROWS)
@@ -216,6 +219,7 @@ def test_a_busy_lease_leaves_it_to_others(store: Store, folded: list[Folded]) ->
         assert newest(store) == before
         # nor are the older rows read, which would help nothing
         assert columns.columns_bytes() == 0
+    assert "another process is writing one" in caplog.text
     give_back(store.link, store.keys, "another")
     columns.settle()
     assert folded
