@@ -32,6 +32,7 @@ FOLD = "tests/unit/store/facts/test_event.py"
 FOLLOWED = "tests/unit/store/facts/following/test_continued.py"
 ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
 SEARCH_INDEX = "tests/server/query/index"
+FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
@@ -708,23 +709,37 @@ MUTANTS = [
     Mutant(
         "checkpoint published before its chunks",
         "checkpoint/write.py",
-        "        columns = self._write_columns()\n",
-        "        link, late = self._link, list[object]()\n"
-        "        class Late:\n"
-        "            settings = link.settings\n"
-        "            def call(self, *command, retry=False):\n"
-        "                if 'redis.call' in str(command[1]) and b'XTRIM' in command[1]:\n"
-        "                    command = (command[0], command[1].replace(b'#KEYS', b'2'), *command[2:])\n"
-        "                    answer = link.call(*command)\n"
-        "                    for commands in late:\n"
-        "                        link.calls(commands)\n"
-        "                    return answer\n"
-        "                return link.call(*command, retry=retry)\n"
-        "            def calls(self, commands, retry=False):\n"
-        "                return late.append(commands) if commands[0][0] == 'SADD' else link.calls(commands)\n"
-        "        self._link = Late()\n"
-        "        columns = self._write_columns()\n",
+        "            columns = self._write_columns(self._made)\n",
+        "            link, late = self._link, list[object]()\n"
+        "            class Late:\n"
+        "                settings = link.settings\n"
+        "                def call(self, *command, retry=False):\n"
+        "                    if 'redis.call' in str(command[1]) and b'XTRIM' in command[1]:\n"
+        "                        command = (command[0], command[1].replace(b'#KEYS', b'2'), *command[2:])\n"
+        "                        answer = link.call(*command)\n"
+        "                        for commands in late:\n"
+        "                            link.calls(commands)\n"
+        "                        return answer\n"
+        "                    return link.call(*command, retry=retry)\n"
+        "                def calls(self, commands, retry=False):\n"
+        "                    return late.append(commands) if commands[0][0] == 'SADD' else link.calls(commands)\n"
+        "            self._link = Late()\n"
+        "            columns = self._write_columns(self._made)\n",
         f"tests/server/store/checkpoint/test_checkpoint.py {MACHINE}",
+    ),
+    Mutant(
+        "a chunk with a changed row is taken for what it was when a load is folded",
+        "checkpoint/fold.py",
+        "                found.update((rows // CHUNK_ROWS).unique())\n",
+        "                found.update(())\n",
+        FOLDED,
+    ),
+    Mutant(
+        "of several changes of a row the first one counts when a load is folded",
+        "checkpoint/fold.py",
+        "last = rows.is_last_distinct()",
+        "last = rows.is_first_distinct()",
+        FOLDED,
     ),
     Mutant(
         "chunks are not looked for when publishing",

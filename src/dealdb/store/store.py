@@ -314,7 +314,10 @@ class Store(StoreHistory):
 
         # columns of its own, unless this process has them already: one that only loads need not keep any
         return Settling(
-            lambda: self._lazy_live or LiveColumns(self.link, self.keys, self._definitions.anchor)
+            lambda: (
+                self._lazy_live
+                or LiveColumns(self.link, self.keys, self._definitions.anchor, only_settles=True)
+            )
         )
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:

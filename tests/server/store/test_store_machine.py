@@ -56,10 +56,12 @@ from dealdb.store.facts.state import state_before
 from dealdb.store.history.changes import history_in, history_of
 from dealdb.store.history.index.one_deal import DealHistories
 from dealdb.store.history.reading import read_history
+from dealdb.store.live.columns import LiveColumns
 from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import snapshot_of
 from fact_checks import assert_told
+from folds import assert_same_chunks
 from lossy import FailingLink, Fault, FaultyLink, Network
 from servers import Server
 from store_model import ANY, Model, View, as_texts, canonical, stamp_of, text_of, view_of
@@ -190,6 +192,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.backup: Backup | None = None
         # frame of the last query of each store, and what was in it
         self.handed_out: dict[int, tuple[pl.DataFrame, View]] = {}
+        # what a load of each store is folded by
+        self.folding: dict[int, LiveColumns] = {}
         # chunks that are not what was written
         self.damaged: set[str] = set()
         self.steps = self.looks = 0
@@ -447,6 +451,7 @@ class StoreMachine(RuleBasedStateMachine):
     def restart_process(self, who: int) -> None:
         self.stores[who] = Store(self.links[who])  # type: ignore[arg-type]
         self.unknown[who] = None
+        self.folding.pop(who, None)
 
     # columns ------------------------------------------------------------------------------------
 
@@ -536,7 +541,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.query(who)
         replica = store._live._replica
         known = [] if anew else [d for of in replica.chunks.values() for d in of.values()]
-        kept = set(map(store.keys.chunk, known))
+        # without its columns, it may be folded into the checkpoint that has them
+        waits_on = None if anew or replica.has_all else replica.waiting.columns
+        kept = {*map(store.keys.chunk, known), *(waits_on.keys(store.keys) if waits_on else ())}
         lost = {key for key in kept if not self.link.call("EXISTS", key)}
         manifest, seq = self.manifest, self.seq
         with patch("dealdb.store.checkpoint.write._Checkpointer._bearable", 0 if much else 10**9):
@@ -554,6 +561,36 @@ class StoreMachine(RuleBasedStateMachine):
                 or self.link.call("XLEN", "deals:log") <= 1 + self.seq - newest.position.seq
             )
         assert not self.link.call("EXISTS", "deals:lease")
+
+    @precondition(lambda self: self.model.height)
+    @rule(who=WHO, so_far=st.booleans())
+    def fold(self, who: int, *, so_far: bool) -> None:
+        """A load ends, or goes on: the chunks that it has changed take the place of those that were there."""
+        store, before = self.stores[who], self.manifest
+        folding = self.folding.get(who)
+        if folding is None:
+            parts = self.link, store.keys, store._definitions.anchor
+            folding = self.folding[who] = LiveColumns(*parts, only_settles=True)
+        schedule = "dealdb.store.checkpoint.schedule"
+        with (
+            patch(f"{schedule}.MIN_CHANGES", 0),
+            patch(f"{schedule}._CHANGES_SO_FAR", 0),
+            patch(f"{schedule}._MOST_HELD", 3),
+            patch(f"{schedule}._DEALS_A_CHANGE_SO_FAR", 10**9),
+            patch(f"{schedule}._DEALS_A_LOADED_CHANGE", 10**9),
+            patch(f"{schedule}._SETTLING_PAUSES_S", (0.0, 0.0)),
+        ):
+            folding.settle(so_far=so_far)
+        after = self.manifest
+        if after is None or after == before:
+            return
+        newest = after.generations[0]
+        assert newest.columns
+        self.damaged -= set(newest.columns.keys(store.keys)) - (
+            before.keys(store.keys) if before else set()
+        )
+        if newest.position.seq == self.seq and self.damaged.isdisjoint(after.keys(store.keys)):
+            assert_same_chunks(newest, folding.replica())
 
     @precondition(lambda self: self.model.height)
     @rule(who=WHO, calls=st.integers(1, 14))
@@ -865,7 +902,10 @@ def test_store_agrees_with_model(
     monkeypatch.setattr("dealdb.connection.retry.FIRST_WAIT_S", 1e-6)
     # so few steps make few segments: two neighbours are merged, again and again
     monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 2)
-    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
+    for module in (
+        *("archive.chunks", "live.columns", "checkpoint.fold", "checkpoint.schedule"),
+        "replica.replica",
+    ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     # and so few commits few pieces and blocks, whose hashes are often those of several ids
     for name, value in (("_PIECE_BYTES", 300), ("_BLOCK", 2), ("_SPARE_BITS", 0)):

@@ -253,8 +253,15 @@ def encoded(
         numbers = range(-(-frame.height // CHUNK_ROWS))
         new = [number for number in numbers if number not in known.get(column.name, ())]
         parts = [column[n * CHUNK_ROWS : (n + 1) * CHUNK_ROWS] for n in new]
-        for number, (digest, blob) in zip(new, in_threads(_encoded, parts), strict=True):
-            yield column.name, number, digest, blob
+        yield from encoded_parts(column.name, new, parts)
+
+
+def encoded_parts(
+    name: str, numbers: Sequence[int], parts: Sequence[pl.Series]
+) -> Iterator[tuple[str, int, str, bytes]]:
+    """Field, number, digest and bytes of some chunks of a column."""
+    for number, (digest, blob) in zip(numbers, in_threads(_encoded, parts), strict=True):
+        yield name, number, digest, blob
 
 
 def in_threads(function: Callable[[_Given], _Made], items: Sequence[_Given]) -> Iterator[_Made]:

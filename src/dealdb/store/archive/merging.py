@@ -20,7 +20,7 @@ from dealdb.errors import AccessDenied
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.deal_index import read_heads
 from dealdb.store.archive.digest import is_whole
-from dealdb.store.archive.sealing import SEGMENT_BYTES, Sealed, resealed
+from dealdb.store.archive.sealing import SEGMENT_BYTES, HeldRows, Sealed, resealed
 from dealdb.store.archive.segments import (
     ChunkLost,
     Extent,
@@ -35,9 +35,10 @@ logger = logging.getLogger(__name__)
 FAN_OUT = 8
 # bounds the memory of a merge; one of half the size stays as it is
 MERGED_BYTES = 2 * SEGMENT_BYTES
-# a load waits for its checkpoint, so it leaves larger merges to those that queries begin, unless they become many
+# a load waits for its checkpoint, so it leaves larger merges to those that queries begin, unless they become many:
+# one of what 17,000,000 deals were loaded with
 HASTY_BYTES = 4 * 2**20
-_MANY = 4 * FAN_OUT
+_MANY = 16 * FAN_OUT
 # bounds the round trips of a merge
 _MOST_AT_ONCE = 64
 # each failed try has found one that can't be read
@@ -59,12 +60,12 @@ def plan(
     unreadable
         Keys of those that are to be left alone.
     max_bytes
-        What they may make up together, where they are not many.
+        What they may make up together; where they are many, at least as much as one may be made of.
     """
     for stretch, is_closed in _stretches(history, unreadable):
         runs = [list(run) for _, run in groupby(stretch, key=_level)]
         for run in [stretch] if is_closed else [run for run in runs if len(run) >= FAN_OUT]:
-            fit = _as_fit(run, MERGED_BYTES if len(run) >= _MANY else max_bytes)
+            fit = _as_fit(run, max(max_bytes, SEGMENT_BYTES) if len(run) >= _MANY else max_bytes)
             if len(fit) > 1:
                 return fit
     return ()
@@ -107,18 +108,18 @@ class Merger:
     ----------
     link, keys
         The collection.
-    frame, columns
+    held, columns
         The rows of the checkpoint, and where they are.
     hasty
         Whether somebody waits for it.
     """
 
     def __init__(
-        self, link: Link, keys: Keys, frame: pl.DataFrame, columns: Columns, *, hasty: bool = False
+        self, link: Link, keys: Keys, held: HeldRows, columns: Columns, *, hasty: bool = False
     ) -> None:
         self._link = link
         self._keys = keys
-        self._frame = frame
+        self._held = held
         self._columns = columns
         self._max_bytes = HASTY_BYTES if hasty else MERGED_BYTES
         self._unreadable: set[str] = set()
@@ -216,7 +217,7 @@ class Merger:
             sum(each.n_bytes for each in extents),
             max(each.level for each in extents) + (len(some) > 1),
         )
-        return resealed(pl.concat(frames), self._frame, self._columns, extent)
+        return resealed(pl.concat(frames), self._held, self._columns, extent)
 
 
 def _is_whole(segment: Segment, frame: pl.DataFrame) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate, groupby, islice
 from operator import attrgetter
+from typing import Protocol
 
 import polars as pl
 
@@ -18,6 +19,7 @@ from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.deal_index import build, in_pieces
 from dealdb.store.archive.digest import digest_of
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, Extent, IndexPlace, Segment, unseal
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.bounds.wall import Reading
 from dealdb.store.log.entry import Entry
 
@@ -26,6 +28,25 @@ logger = logging.getLogger(__name__)
 SEGMENT_BYTES = 32 * 2**20
 # commits compared with the checkpoint together: bounds the memory that their deals take
 _AT_ONCE = 64
+
+
+class HeldRows(Protocol):
+    """The rows of a checkpoint."""
+
+    def part(self, name: str, first: int, stop: int) -> pl.Series | None:
+        """Some rows of a column; None where they can't be had."""
+        ...
+
+
+class FrameRows:
+    """Rows that are in memory."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def part(self, name: str, first: int, stop: int) -> pl.Series:
+        """Some rows of a column."""
+        return self._frame[name][first:stop]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +110,7 @@ def index_of(
 
 
 def seal(
-    entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns, *, indexed: bool = True
+    entries: Sequence[Entry], held: HeldRows, columns: Columns, *, indexed: bool = True
 ) -> Sealed:
     """
     Segment of these entries.
@@ -98,7 +119,7 @@ def seal(
     ----------
     entries
         Consecutive commits, not later than the checkpoint.
-    frame, columns
+    held, columns
         The rows of the checkpoint, and where they are.
     indexed
         Whether to make an index, too.
@@ -106,12 +127,10 @@ def seal(
     entries = [entry.with_deals() for entry in entries]
     times = [entry.time_ms for entry in entries]
     extent = Extent(min(times), max(times), sum(map(log_bytes, entries)), 0)
-    return _sealed(*_rows_of(entries, frame, columns), extent, entries if indexed else None)
+    return _sealed(*_rows_of(entries, held, columns), extent, entries if indexed else None)
 
 
-def resealed(
-    entries: pl.DataFrame, frame: pl.DataFrame, columns: Columns, extent: Extent
-) -> Sealed:
+def resealed(entries: pl.DataFrame, held: HeldRows, columns: Columns, extent: Extent) -> Sealed:
     """
     Segment of entries that were sealed before; those whose deals a checkpoint has come without them.
 
@@ -119,14 +138,14 @@ def resealed(
     ----------
     entries
         Of consecutive commits, as ``complete`` has them.
-    frame, columns
+    held, columns
         As for ``seal``.
     extent
         What is known of them.
     """
     is_added = pl.col("kind") == "add"
     added = [entry.with_deals() for entry in unseal(entries.filter(is_added), None)]
-    rows, part = _rows_of(added, frame, columns)
+    rows, part = _rows_of(added, held, columns)
     return _sealed(pl.concat([entries.filter(~is_added), rows]).sort("seq"), part, extent, added)
 
 
@@ -153,14 +172,11 @@ def _sealed(
 
 
 def _rows_of(
-    entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns
+    entries: Sequence[Entry], held: HeldRows, columns: Columns
 ) -> tuple[pl.DataFrame, Columns | None]:
     """Entries as a segment has them, and the chunks that hold deals of theirs."""
     rows, fields, touched = [], set[str](), list[int]()
-    held = _Held(
-        frame, columns.schema, min((e.height for e in entries if e.kind == "add"), default=0)
-    )
-    for entry, added in _with_held(entries, held):
+    for entry, added in _with_held(entries, _Held(held, columns.schema, entries)):
         rows.append(
             (
                 *(entry.position.seq, entry.position.hash, entry.time_ms, entry.writer),
@@ -197,17 +213,26 @@ def _with_held(
 
 
 class _Held:
-    """Texts that a frame has from a row on; encoded a column at a time: a commit at a time costs far more."""
+    """
+    Texts of the rows of some commits.
 
-    def __init__(self, frame: pl.DataFrame, schema: Schema, first: int) -> None:
-        self._frame = frame.slice(first)
+    They are encoded for many commits together, since one at a time costs far more, but not for all of them: those of
+    a merge may be millions of rows.
+    """
+
+    def __init__(self, rows: HeldRows, schema: Schema, entries: Iterable[Entry]) -> None:
+        self._rows = rows
         self._schema = schema
-        self._first = first
-        self._texts: dict[str, pl.Series] = {}
+        self._end = max((e.height + e.added.height for e in entries if e.kind == "add"), default=0)
+        # what is encoded now
+        self._first = self._stop = 0
+        self._texts: dict[str, pl.Series | None] = {}
 
     def those_of(self, entries: Sequence[Entry]) -> list[pl.DataFrame | None]:
         """Deals that these commits added one after another, or None for a commit whose deals differ in the frame."""
         added = [entry.added for entry in entries]
+        first = min(entry.height for entry in entries)
+        self._encode(first, max(entry.height + entry.added.height for entry in entries))
         heights = accumulate((deals.height for deals in added), initial=entries[0].height)
         follow = all(e.height == height for e, height in zip(entries, heights, strict=False))
         alike = all(deals.columns == added[0].columns for deals in added)
@@ -219,24 +244,32 @@ class _Held:
             for entry, deals in zip(entries, added, strict=True)
         ]
 
+    def _encode(self, first: int, stop: int) -> None:
+        """Have these rows among those that are encoded, and some behind them."""
+        if first < self._first or stop > self._stop:
+            self._first, self._stop = first, max(stop, min(first + CHUNK_ROWS, self._end))
+            self._texts = {}
+
     def _has(self, added: pl.DataFrame, height: int) -> bool:
         """Whether it has the very texts of deals that were added, in the rows that they were given."""
+        start = height - self._first
         return all(
             name in self._schema
-            and self._column(name)
-            .slice(height - self._first, added.height)
-            .equals(added[name], null_equal=True)
+            and (texts := self._column(name)) is not None
+            and texts.slice(start, added.height).equals(added[name], null_equal=True)
             for name in added.columns
         )
 
-    def _column(self, name: str) -> pl.Series:
+    def _column(self, name: str) -> pl.Series | None:
         if name not in self._texts:
-            self._texts[name] = encode_column(self._frame[name], self._schema[name])
+            found = self._rows.part(name, self._first, self._stop)
+            field = self._schema[name]
+            self._texts[name] = None if found is None else encode_column(found, field)
         return self._texts[name]
 
 
 def seal_all(
-    entries: Iterable[Entry], frame: pl.DataFrame, columns: Columns, *, indexed: bool = True
+    entries: Iterable[Entry], held: HeldRows, columns: Columns, *, indexed: bool = True
 ) -> Iterator[Sealed]:
     """Segments of consecutive commits; the others as for ``seal``."""
     some: list[Entry] = []
@@ -245,7 +278,7 @@ def seal_all(
         some.append(entry)
         size += log_bytes(entry)
         if size > SEGMENT_BYTES:
-            yield seal(some, frame, columns, indexed=indexed)
+            yield seal(some, held, columns, indexed=indexed)
             some, size = [], 0
     if some:
-        yield seal(some, frame, columns, indexed=indexed)
+        yield seal(some, held, columns, indexed=indexed)

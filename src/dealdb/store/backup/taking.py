@@ -13,7 +13,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation
-from dealdb.store.archive.sealing import seal_all
+from dealdb.store.archive.sealing import FrameRows, seal_all
 from dealdb.store.archive.segments import Segment
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.backup.contents import End, Head, pack_entry
@@ -168,7 +168,7 @@ class _Taker:
             return ()
         segments: list[Segment] = []
         entries = self._entries(replica.position, known, head)
-        for sealed in seal_all(entries, replica.all_rows(), columns, indexed=False):
+        for sealed in seal_all(entries, FrameRows(replica.all_rows()), columns, indexed=False):
             digest = self._file.write(HISTORY, sealed.blob)
             segments.append(
                 Segment(

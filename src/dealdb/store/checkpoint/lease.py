@@ -47,3 +47,8 @@ def take(link: Link, keys: Keys, token: str) -> bool:
 def give_back(link: Link, keys: Keys, token: str) -> None:
     """Give the lease back, unless it is another's by now. One round trip; repeating it does no harm."""
     link.call("EVAL", _GIVE_BACK, 1, keys.lease, token, retry=True)
+
+
+def is_taken(link: Link, keys: Keys) -> bool:
+    """Whether somebody has the lease, or has left it behind. One round trip."""
+    return bool(link.call("EXISTS", keys.lease, retry=True))

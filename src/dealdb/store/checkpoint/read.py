@@ -64,6 +64,7 @@ def open_checkpoint(
             check_room=check_room,
             height=generation.height,
             changes={name: [] for name in generation.schema},
+            columns=columns,
         ),
         height=generation.height,
         stages=generation.stages,

@@ -12,6 +12,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreError
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.unpacking import CHUNK_ROWS
+from dealdb.store.checkpoint.lease import is_taken
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
@@ -27,6 +28,8 @@ _DEALS_A_LOADED_CHANGE = 20
 # while it runs: what is less than a chunk is packed again each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
 _DEALS_A_CHANGE_SO_FAR = 16
+# changes that a fold waits for a full chunk with, at most, since it holds them: new deals alone fill one before
+_MOST_HELD = 5 * CHUNK_ROWS // 2
 # waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
 _SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
 # a server that hangs is not waited for again
@@ -86,19 +89,35 @@ class CheckpointSchedule:
             self._log_failure(problem)
             self._note_failure()
 
-    def write_during_load(self, replica: Replica, recent: Recent) -> None:
-        """Write what a load has filled some chunks with, if it is enough, while the load runs."""
+    def write_during_load(self, replica: Replica, recent: Recent) -> bool:
+        """Write what a load has filled some chunks with, if it is enough, while the load runs; whether it was done."""
+        is_fold = not replica.has_all
         # the history keeps the chunks that its deals are in, and so any that is not full
-        filled = replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
-        if filled and replica.changes > _CHANGES_SO_FAR:
-            self._write_if_due(replica, recent, _DEALS_A_CHANGE_SO_FAR, tries=1)
+        filled = replica.height % CHUNK_ROWS <= CHUNK_ROWS // 10
+        if replica.changes <= (_CHANGES_SO_FAR if filled else _MOST_HELD):
+            return False
+        if filled or is_fold:
+            # what a fold costs does not grow with the deals
+            deals_a_change = max(replica.height, 1) if is_fold else _DEALS_A_CHANGE_SO_FAR
+            self._write_if_due(replica, recent, deals_a_change, tries=1)
+        return not replica.changes
 
-    def write_after_load(self, replica: Replica, recent: Recent) -> None:
-        """Write what a load has left in the log, if it was a large one."""
+    def write_after_load(self, replica: Replica, recent: Recent) -> bool:
+        """Write what a load has left in the log, if it was a large one; False where another way may help."""
         # where most chunks are there already, a checkpoint costs little: however few the changes are
         is_cheap = bool(replica.chunks)
         deals_a_change = replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
+        if not _is_due(replica, deals_a_change):
+            return True
         self._write_if_due(replica, recent, deals_a_change, tries=len(_SETTLING_PAUSES_S))
+        # what the server refuses, it refuses whatever is done otherwise
+        if not replica.changes or self._last_reason:
+            return True
+        is_busy = is_taken(self._link, self._keys)
+        if is_busy:
+            collection = self._keys.collection
+            logger.info("no checkpoint of %r: another process is writing one", collection)
+        return is_busy
 
     def finish(self) -> None:
         """Wait until the checkpoint that is under way is there, or has failed."""

@@ -19,17 +19,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
+
+import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
-from dealdb.store.archive.chunks import Columns, encoded
+from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.archive.merging import Merger
 from dealdb.store.archive.sealing import Sealed, seal_all
 from dealdb.store.archive.segments import Segment, n_bytes_of, sealed_entries
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
+from dealdb.store.checkpoint.fold import Chunk, Folded, Made, Whole
 from dealdb.store.checkpoint.lease import give_back, take
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.commit.idle_writers import forget_idle_writers
@@ -56,6 +59,8 @@ _GENERATIONS = 2
 _MAX_STAGES = 100
 # chunks sent together; a small collection is sent whole
 _SENT_CHUNKS = 64
+# they are in memory several times while they are sent
+_SENT_BYTES = 4 * 2**20
 # of a history that is read once more, where an older version has kept no facts of it: some seconds
 _MOST_REBUILT = 64 * 2**20
 # as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
@@ -115,8 +120,8 @@ def write_checkpoint(
 
     Cost
     ----
-    Some thirteen round trips, and one for each 64 chunks and each MiB of log that are sealed; once a day two more for
-    every 1,000 writers.
+    Some thirteen round trips, and one for each 64 chunks or 4 MiB of them, and each MiB of log that is sealed; once a
+    day two more for every 1,000 writers.
     """
     owner = owner or secrets.token_hex(8)
     began = time.monotonic()
@@ -173,12 +178,15 @@ class _Checkpointer:
             # trimming follows the older checkpoint: going back would lose what is sealed behind it
             return False
         try:
-            self._replica.need()
+            self._replica.read_stages()
+            self._made = self._made_of(base)
+            self._mend_names(base)
+            columns = self._write_columns(self._made)
         except HistoryReset:
             # it has columns yet to read from a checkpoint that is gone
             return False
-        self._mend_names(base)
-        columns = self._write_columns()
+        if not columns.cover(self._replica.schema, self._replica.height):
+            return False
         history = base.history if base else ()
         facts = self._keeper(base)
         segments = tuple(self._write_segments(history, columns, facts))
@@ -195,6 +203,15 @@ class _Checkpointer:
         self._replica.chunks = columns.full_chunks(generation.height) if published else {}
         remove_orphans(self._link, self._keys)
         return published
+
+    def _made_of(self, base: Manifest | None) -> Made:
+        """What the columns are made of: without the older rows, where the server is trusted to have these."""
+        columns = self._replica.waiting.columns
+        there = [each.columns for each in base.generations] if base else []
+        if self._hasty and not self._replica.has_all and columns and columns in there:
+            return Folded(self._link, self._keys, self._replica, columns)
+        self._replica.need()
+        return Whole(self._replica)
 
     @property
     def _bearable(self) -> int:
@@ -226,12 +243,12 @@ class _Checkpointer:
         )
         return publish(self._link, keys, manifest, made_from, self._needed, older)
 
-    def _write_columns(self) -> Columns:
+    def _write_columns(self, made: Made) -> Columns:
         replica = self._replica
-        digests = {name: dict(replica.chunks.get(name, {})) for name in replica.schema}
-        chunks = encoded(replica.all_rows(), digests)
+        digests = made.known()
+        chunks = made.chunks(digests)
         found: list[tuple[str, int, str]] = []
-        while batch := list(islice(chunks, _SENT_CHUNKS)):
+        for batch in _sent_together(chunks):
             self._write({self._keys.chunk(digest): blob for _, _, digest, blob in batch})
             found += [chunk[:3] for chunk in batch]
             self._chunk_bytes += sum(len(blob) for *_, blob in batch)
@@ -257,9 +274,9 @@ class _Checkpointer:
     def _write_segments(
         self, history: Sequence[Segment], columns: Columns, facts: FactsKeeper
     ) -> Iterator[Segment]:
-        frame = self._replica.all_rows()
+        held = _Rows(self._link, self._keys, self._made, columns)
         sealed = history[-1].last if history else 0
-        for found in seal_all(facts.noted(self._entries_since(sealed)), frame, columns):
+        for found in seal_all(facts.noted(self._entries_since(sealed)), held, columns):
             self._sealed_bytes += found.extent.n_bytes
             yield self._write_segment(found)
 
@@ -271,8 +288,8 @@ class _Checkpointer:
 
     def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
         """The history with some of its segments in one, if it is time for that; they stay until this is published."""
-        frame = self._replica.all_rows()
-        merger = Merger(self._link, self._keys, frame, columns, hasty=self._hasty)
+        held = _Rows(self._link, self._keys, self._made, columns)
+        merger = Merger(self._link, self._keys, held, columns, hasty=self._hasty)
         segments = merger.with_whole_indexes(list(merger.measured(history)))
         merged = merger.merge(segments)
         if merged:
@@ -297,6 +314,37 @@ class _Checkpointer:
         # the names first: should this process die in between, a later checkpoint finds what is left over
         self._link.calls([("SADD", self._keys.chunks, *blobs), *sets], retry=True)
         self._needed.update(blobs)
+
+
+class _Rows:
+    """Rows of a checkpoint, as ``HeldRows`` has them, once its columns are written."""
+
+    def __init__(self, link: Link, keys: Keys, made: Made, columns: Columns) -> None:
+        self._link = link
+        self._keys = keys
+        self._made = made
+        self._columns = columns
+
+    def part(self, name: str, first: int, stop: int) -> pl.Series | None:
+        """Some rows of a column. One round trip, unless they are in memory."""
+        found = self._made.part(name, first, stop)
+        if found is None and self._columns.have_rows([name], first, stop - first):
+            read = self._columns.read_run(self._link, self._keys, [name], range(first, stop))
+            return read[name] if read else None
+        return found
+
+
+def _sent_together(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    batch: list[Chunk] = []
+    n_bytes = 0
+    for chunk in chunks:
+        batch.append(chunk)
+        n_bytes += len(chunk[-1])
+        if len(batch) == _SENT_CHUNKS or n_bytes >= _SENT_BYTES:
+            yield batch
+            batch, n_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def publish(

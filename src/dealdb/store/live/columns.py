@@ -16,6 +16,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.columns import bytes_of
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.first_look import FirstLook, first_look
+from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.read import open_checkpoint, read_checkpoint
 from dealdb.store.checkpoint.recent import Recent
@@ -47,6 +48,8 @@ class LiveColumns:
         Called to append a commit that changes nothing, when the log has lost its last entry.
     cache
         Where chunks are looked for first; None for the server alone.
+    only_settles
+        Whether no query asks for the columns: then a load is folded without the older rows.
 
     Attributes
     ----------
@@ -55,12 +58,19 @@ class LiveColumns:
     """
 
     def __init__(
-        self, link: Link, keys: Keys, anchor: Callable[[], None], cache: ChunkCache | None = None
+        self,
+        link: Link,
+        keys: Keys,
+        anchor: Callable[[], None],
+        cache: ChunkCache | None = None,
+        *,
+        only_settles: bool = False,
     ) -> None:
         self._link = link
         self._keys = keys
         self._anchor = anchor
         self._cache = cache
+        self._folds = only_settles
         self._start_empty()
         self.may_publish = True
         renew_in_child(self)
@@ -156,18 +166,31 @@ class LiveColumns:
 
         Cost
         ----
-        A read of the log since the last time; then, if a checkpoint is due, that of one.
+        A read of the log since the last time; then, if a checkpoint is due, that of one. Queries of these columns wait
+        for all of it.
         """
         self.finish()
         with self._lock:
-            try:
-                self._sync(None, follow=partial(self._follow_settling, so_far=so_far))
-            except BaseException:
-                self._recent.clear()
-                raise
+            done = self._settle(so_far=so_far)
+            if self._folds and not done:
+                # the checkpoint that it is to be folded into is gone or damaged: with all columns, or from the hashes
+                self._folds, self._replica = False, Replica()
+                self._settle(so_far=so_far)
+
+    def _settle(self, *, so_far: bool) -> bool:
+        """Settle; whether the checkpoint at the end of a load is there, if it was due."""
+        follow = partial(self._follow_settling, so_far=so_far)
+        done = True
+        try:
+            self._sync(None, follow=follow)
             if not so_far:
-                self._schedule.write_after_load(self._replica, self._recent)
-                self._recent.clear()
+                done = self._schedule.write_after_load(self._replica, self._recent)
+        except BaseException:
+            self._recent.clear()
+            raise
+        if not so_far:
+            self._recent.clear()
+        return done
 
     def give_up_recent(self) -> None:
         """Free what ``settle`` has kept for the next checkpoint. No round trip."""
@@ -207,7 +230,8 @@ class LiveColumns:
                 if pages is None:
                     pages, origin = self._rebuilt(read, look)
                 (follow or self._follow)(pages)
-                self._need(names)
+                if not (follow and self._folds):
+                    self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
                 pages, read, look = None, read_checkpoint, None
@@ -233,8 +257,18 @@ class LiveColumns:
                 entries = [entry.with_deals() for entry in part]
                 self._apply(entries)
                 self._recent.add(entries)
-                if so_far:
-                    self._schedule.write_during_load(self._replica, self._recent)
+                if so_far and self._schedule.write_during_load(self._replica, self._recent):
+                    self._let_go()
+
+    def _let_go(self) -> None:
+        """Have the columns wait again, after a checkpoint of them was written, where no query needs them."""
+        manifest = read_manifest(self._link, self._keys) if self._folds else None
+        newest = manifest.generations[0] if manifest else None
+        # another's may be newer, or older by an interrupt
+        if newest and newest.position == self._replica.position:
+            replica = open_checkpoint(self._link, self._keys, newest, self._cache)
+            replica.chunks = self._replica.chunks
+            self._replica = replica
 
     def _apply(self, page: Sequence[Entry]) -> None:
         # given up first: a column that a frame refers to is copied before it is changed

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dealdb.store.archive.chunks import Columns
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.changing import with_values
 
@@ -28,6 +29,8 @@ class Waiting:
         Rows at the checkpoint.
     changes
         For each of them what came after the checkpoint, in order: rows and their values, or None and new rows.
+    columns
+        Where they are on the server; None where nothing waits.
     """
 
     load: Callable[[Collection[str]], dict[str, pl.Series] | None]
@@ -35,6 +38,7 @@ class Waiting:
     check_room: Callable[[Collection[str]], None]
     height: int
     changes: dict[str, list[tuple[pl.Series | None, pl.Series]]]
+    columns: Columns | None = None
 
     def read(self, names: Collection[str]) -> dict[str, pl.Series]:
         """

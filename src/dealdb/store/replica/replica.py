@@ -120,6 +120,11 @@ class Replica:
         """Whether no column waits."""
         return not self._waiting.changes
 
+    @property
+    def waiting(self) -> Waiting:
+        """The columns that wait, for who reads them; only the replica changes it."""
+        return self._waiting
+
     def need(self, names: Iterable[str] | None = None) -> None:
         """
         Have these columns wait no longer; None for all.

@@ -254,10 +254,10 @@ def test_what_is_merged_next() -> None:
     assert len(plan(segments(*[(1, 0)] * 500))) == 64
     assert keys(plan(segments(*[(1, 0)] * 12), unreadable={"2"})) == [0, 1]
     # whoever is in haste leaves large ones to others, but not for ever
-    few, many = segments(*[(1_000_000, 1)] * 8), segments(*[(1_000_000, 1)] * 32)
+    few, many = segments(*[(1_000_000, 1)] * 8), segments(*[(1_000_000, 1)] * 128)
     assert keys(plan(few, max_bytes=1_000_000)) == []
     assert keys(plan(few, max_bytes=4_000_000)) == [0, 1, 2, 3]
-    assert keys(plan(many, max_bytes=1_000_000)) == list(range(32))
+    assert keys(plan(many, max_bytes=1_000_000)) == list(range(33))
     gap = segments(*[(1, 0)] * 9)
     del gap[4]
     assert keys(plan(gap)) == [0, 1, 2, 3]

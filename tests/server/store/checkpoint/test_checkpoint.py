@@ -177,6 +177,7 @@ def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.Monke
     for module in (
         "archive.chunks",
         "live.columns",
+        "checkpoint.fold",
         "checkpoint.schedule",
         "replica.replica",
         "live.during_load",
@@ -220,6 +221,7 @@ def test_what_a_load_seals_is_what_it_wrote(
     for module in (
         "archive.chunks",
         "live.columns",
+        "checkpoint.fold",
         "checkpoint.schedule",
         "replica.replica",
         "live.during_load",
