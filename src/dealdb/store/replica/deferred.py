@@ -117,7 +117,9 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     # Polars can't change a list in place: take each row from the column or from the values behind it
     places = pl.Series(range(len(column)), dtype=pl.UInt32)
     places.scatter(rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32))
-    return pl.concat([column, values.rename(column.name)]).gather(places)
+    # without its name, which older collections may have as a pattern of names
+    both = pl.concat([column.alias(""), values.alias("")])
+    return both.gather(places).alias(column.name)
 
 
 def nothing_waits() -> Waiting:

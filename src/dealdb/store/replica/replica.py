@@ -381,13 +381,15 @@ class Replica:
         column = self.columns.get(name)
         if column is None:
             return rows, values
-        are_new = column.gather(rows).ne_missing(values) & rows.is_last_distinct()
+        # without their name, which older collections may have as a pattern of names
+        before, values = column.alias("").gather(rows), values.alias("")
+        are_new = before.ne_missing(values) & rows.is_last_distinct()
         return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 
     def _clear(self, field: Field, rows: pl.Series) -> None:
         column = self.columns.get(field.name)
         # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
-        if column is None or column.gather(rows).null_count() < len(rows):
+        if column is None or column.alias("").gather(rows).null_count() < len(rows):
             self._put(field.name, rows, nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:
