@@ -60,7 +60,7 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "cold_start": (catching_up.cold_start, _ALL),
     "group_by": (queries.group_by, _ALL),
     "filter_top20": (queries.filter_top20, _ALL),
-    "search": (queries.search, _ALL),
+    "search": (queries.search, (*_ALL, 3_000_000)),
     "sql": (queries.sql, _ALL),
     "sql_isolated": (isolated.sql_isolated, (_MIDDLE, _LARGE)),
     "cli": (cli.cli, (_SMALL, _LARGE)),

@@ -673,10 +673,24 @@ MUTANTS = [
     ),
     Mutant(
         "nulls of a scatter come last",
-        "replica/deferred.py",
+        "replica/changing.py",
         "if values.null_count() and rows.n_unique() < len(rows):",
         "if False:",
         f"tests/unit/store/replica/test_replica.py {MACHINE}",
+    ),
+    Mutant(
+        "of two texts for a row the one counts that is there already",
+        "replica/changing.py",
+        " & rows.is_last_distinct()\n",
+        "\n",
+        "tests/unit/store/replica/test_replica.py",
+    ),
+    Mutant(
+        "ids that wait miss new deals",
+        "replica/gather.py",
+        "strict=True) if place >= first_row]",
+        "strict=True) if False]",
+        SEARCH_INDEX,
     ),
     Mutant(
         "columns that wait miss what came after the checkpoint",

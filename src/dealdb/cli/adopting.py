@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import typer
 
-from dealdb.answers.asked import counted
 from dealdb.cli.output.streams import agrees, note
 from dealdb.cli.session import Session
 from dealdb.errors import NotAdopted
@@ -68,6 +67,9 @@ def asking(session: Session, command: Callable[[], None]) -> None:
     except NotAdopted:
         if not may_adopt(session):
             raise
+        # it brings all answers, and most commands adopt nothing
+        from dealdb.answers.asked import counted
+
         with session.open() as db:
             report = db.repair(adopt=True)
         note(f"adopted {counted(report.adopted, 'hash', 'hashes')}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # set by the script of a shell when it asks what may come next
 VARIABLE = "_DEALDB_COMPLETE"
 # of ASCII only what means nothing to bash, zsh and fish, also as the first character
-_HARMLESS = re.compile(r"[\w\-.+@%,/\u0080-\U0010ffff](?:[\w \-.+@%,/=\u0080-\U0010ffff]*[^ ])?")
+_HARMLESS = r"[\w\-.+@%,/\u0080-\U0010ffff](?:[\w \-.+@%,/=\u0080-\U0010ffff]*[^ ])?"
 
 
 def prepare() -> None:
@@ -42,7 +42,8 @@ def is_harmless(text: str) -> bool:
     >>> is_harmless("stage=On hold"), is_harmless("-amount"), is_harmless("$(reboot)")
     (True, True, False)
     """
-    return _HARMLESS.fullmatch(text) is not None and text.isprintable()
+    # compiled when a shell asks: it takes as long as to import ten modules
+    return re.fullmatch(_HARMLESS, text) is not None and text.isprintable()
 
 
 def complete_columns(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -166,8 +166,13 @@ def encode_column(column: pl.Series, field: Field) -> pl.Series:
     match field.type:
         case FieldType.DECIMAL if field.scale:
             return column.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
-        case FieldType.FLOAT | FieldType.LIST:
-            # value by value: Polars writes exponents its own way (1e-7), and has no JSON writer for lists
+        case FieldType.FLOAT:
+            # as Python writes them: Polars has exponents of its own (1e-7)
+            numbers = readable(column).to_list()
+            texts = [None if number is None else repr(number) for number in numbers]
+            return pl.Series(column.name, texts, dtype=pl.String)
+        case FieldType.LIST:
+            # Polars has no JSON writer for lists
             texts = [_text_or_none(value, field) for value in column.to_list()]
             return pl.Series(column.name, texts, dtype=pl.String)
         case FieldType.BOOL:

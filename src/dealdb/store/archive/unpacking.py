@@ -164,7 +164,7 @@ def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
 
 def typed(column: pl.Series, field: Field) -> pl.Series:
     """Values of a chunk as the column of a field."""
-    # not strictly, as in ``Replica._column_for``
+    # not strictly, as in ``retyped``
     return readable(column.rechunk().cast(dtype_of(field), strict=False)).alias(field.name)
 
 

@@ -13,7 +13,6 @@ from dealdb.errors import StoreError
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.recent import Recent
-from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
@@ -155,6 +154,9 @@ class CheckpointSchedule:
 
     def _write_beside(self, replica: Replica) -> bool:
         """Write one in the background, unless there is one as new; whether there is one now."""
+        # most processes never write one, and it brings many modules
+        from dealdb.store.checkpoint.write import write_checkpoint
+
         try:
             return write_checkpoint(
                 self._link, self._keys, replica, owner=self._owner, on_failure=self._fail
@@ -189,6 +191,8 @@ class CheckpointSchedule:
 
     def _write_settling(self, replica: Replica, recent: Recent) -> bool:
         """Write one for a load, unless there is one as new; whether there is one now."""
+        from dealdb.store.checkpoint.write import write_checkpoint
+
         try:
             return write_checkpoint(
                 self._link, self._keys, replica, anew=False, recent=recent, owner=self._owner

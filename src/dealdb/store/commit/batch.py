@@ -57,7 +57,7 @@ class Batch:
     @property
     def given(self) -> list[str]:
         """Fields that it has a value of."""
-        return [column.name for column in self._given if column.name != "id"]
+        return [name for name in self._given if name != "id"]
 
     @cached_property
     def ids(self) -> list[str]:
@@ -77,20 +77,21 @@ class Batch:
     @cached_property
     def packed(self) -> bytes:
         """Its columns as the log keeps new deals: an Arrow IPC stream, without columns that are all null."""
-        return packed(pl.DataFrame(self._given))
+        return packed(self.frame[self._given])
 
     @cached_property
     def values(self) -> bytes:
         """The same for the commit script, without the ids: msgpack."""
-        given = [column for column in self._given if column.name != "id"]
-        names, texts = [column.name for column in given], [column.to_list() for column in given]
-        values: bytes = msgpack.packb([names, texts])
+        names = self.given
+        values: bytes = msgpack.packb([names, [self.frame[name].to_list() for name in names]])
         return values
 
-    @property
-    def _given(self) -> list[pl.Series]:
-        filled = (column for column in self.frame if column.null_count() < len(self))
-        return [column for column in filled if column.name != AT]
+    @cached_property
+    def _given(self) -> list[str]:
+        """Columns that have a value."""
+        nulls = self.frame.null_count().row(0) if self.frame.width else ()
+        filled = zip(self.frame.columns, nulls, strict=True)
+        return [name for name, n in filled if n < len(self) and name != AT]
 
     @property
     def ats(self) -> list[int] | None:

@@ -261,20 +261,13 @@ class Ledger:
         self._append("pipelines", pl.DataFrame(texts, TABLES["pipelines"], orient="row"))
 
     def _add(self, run: Sequence[Entry]) -> None:
-        frames = [
-            entry.added.select(
-                pl.int_range(entry.height, entry.height + pl.len(), dtype=pl.UInt32).alias("_row"),
-                pl.lit(entry.position.seq, pl.UInt32).alias("_seq"),
-                pl.all(),
-            )
-            for entry in run
-        ]
-        for _, alike in groupby(frames, key=lambda frame: frame.columns):
-            added = pl.concat(alike)
-            places = added.select(row="_row", seq="_seq")
-            self.ids.append(added.select(row="_row", seq="_seq", id="id"))
+        for _, some in groupby(run, key=lambda entry: entry.added.columns):
+            alike = list(some)
+            added = pl.concat([entry.added for entry in alike])
+            places = _places_of(alike)
+            self.ids.append(places.with_columns(added["id"]))
             self.touches.append(places.with_columns(at=None, stamped=False))
-            for name in added.columns[3:]:
+            for name in added.columns[1:]:
                 given = added[name].is_not_null()
                 cells = places.with_columns(added[name].alias("value"))
                 self._put(name, cells if given.all() else cells.filter(given))
@@ -321,6 +314,13 @@ class Ledger:
             facts = unpacked_facts(entry.data)
             seq = pl.lit(entry.position.seq, pl.UInt32).alias("seq")
             self.imported.append(facts.with_row_index("place").with_columns(seq))
+
+
+def _places_of(run: Sequence[Entry]) -> pl.DataFrame:
+    """Row and commit of each deal that some commits added."""
+    rows = chain.from_iterable(range(e.height, e.height + e.added.height) for e in run)
+    seqs = chain.from_iterable(repeat(e.position.seq, e.added.height) for e in run)
+    return pl.DataFrame([[*rows], [*seqs]], schema=_PLACES)
 
 
 def upto(table: pl.DataFrame, seq: int) -> pl.DataFrame:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.store.log.reader import HistoryReset
-
-# appending to texts adds a piece; a scan slows down with their number
-_MAX_PIECES = 32
+from dealdb.store.replica.changing import with_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,22 +104,6 @@ class Ahead:
         return None if found is None else found[name]
 
 
-def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
-    """Column with these values in these rows; the last one counts of those for the same row."""
-    if values.null_count() and rows.n_unique() < len(rows):
-        # the last value of a row counts; Polars writes all nulls after all values
-        last = rows.is_last_distinct()
-        rows, values = rows.filter(last), values.filter(last)
-    if not isinstance(column.dtype, pl.List):
-        return column.scatter(rows, values)
-    # Polars can't change a list in place: take each row from the column or from the values behind it
-    places = pl.Series(range(len(column)), dtype=pl.UInt32)
-    places.scatter(rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32))
-    # without its name, which older collections may have as a pattern of names
-    both = pl.concat([column.alias(""), values.alias("")])
-    return both.gather(places).alias(column.name)
-
-
 def nothing_waits() -> Waiting:
     """No columns."""
     return Waiting(load=_none, load_rows=_none, check_room=_none, height=0, changes={})
@@ -129,17 +111,3 @@ def nothing_waits() -> Waiting:
 
 def _none(*_: object) -> None:
     return None
-
-
-def with_fewer_pieces(column: pl.Series) -> pl.Series:
-    """The same, of many pieces the small ones at its end made one: a value is copied when its piece grows by half."""
-    if column.n_chunks() <= _MAX_PIECES:
-        return column
-    pieces = column.get_chunks()
-    start, size = len(pieces) - 1, len(pieces[-1])
-    # pieces that get smaller little by little are made one as well
-    while start and len(pieces[start - 1]) <= 2 * size:
-        start -= 1
-        size += len(pieces[start])
-    last = pl.concat(pieces[start:]).rechunk()
-    return pl.concat([*pieces[:start], last], rechunk=False) if start else last

@@ -14,9 +14,9 @@ from itertools import chain
 import polars as pl
 
 from dealdb.errors import StoreDamaged
-from dealdb.model.columns import decode_column, dtype_of, encode_column, is_text, nulls
+from dealdb.model.columns import decode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.model.schema import Field, Schema
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import (
@@ -28,20 +28,14 @@ from dealdb.store.log.entry import (
     unknown_kind,
 )
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.deferred import (
-    Ahead,
-    Waiting,
-    nothing_waits,
-    with_fewer_pieces,
-    with_values,
-)
+from dealdb.store.replica.changing import changing, retyped, with_fewer_pieces, with_values
+from dealdb.store.replica.deferred import Ahead, Waiting, nothing_waits
 from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.made_of_texts import MadeOfTexts
 from dealdb.store.replica.row_log import RowLog
 
 # commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
-_WIDENED = (FieldType.INT, FieldType.DECIMAL)
 
 
 class Replica:
@@ -317,24 +311,13 @@ class Replica:
         self.chunks = {name: known for name, known in self.chunks.items() if name in stay}
         self.text_changes = RowLog()
         self.columns = {
-            f.name: self._column_for(f, self.height)
+            f.name: retyped(self.columns[f.name], self.schema.get(f.name), f)
+            if f.name in self.columns
+            else nulls(f, self.height)
             for f in schema.fields
             if f.name not in self._waiting.changes
         }
         self.schema = schema
-
-    def _column_for(self, field: Field, height: int) -> pl.Series:
-        column = self.columns.get(field.name)
-        if column is None:
-            return nulls(field, height)
-        if column.dtype == dtype_of(field):
-            return column
-        known = self.schema.get(field.name)
-        if known and known.type is not field.type and (known.type, field.type) != _WIDENED:
-            # its texts were made those of the new type before
-            return decode_column(encode_column(column, known).cast(pl.String), field)
-        # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
-        return column.cast(dtype_of(field), strict=False)
 
     def _scatter(self, gathered: Gathered) -> None:
         self._new_stages.update(gathered.cells["stage"][1] if "stage" in gathered.cells else ())
@@ -361,7 +344,8 @@ class Replica:
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
         if is_text(values.dtype):
-            rows, values = self._changing(name, rows, values)
+            if name in self.columns:
+                rows, values = changing(self.columns[name], rows, values)
             if rows.is_empty():
                 return
             if not self.text_changes.add(rows):
@@ -373,18 +357,6 @@ class Replica:
             self._waiting.changes[name].append((rows, values))
         else:
             self.columns[name] = with_values(self.columns[name], rows, values)
-
-    def _changing(
-        self, name: str, rows: pl.Series, values: pl.Series
-    ) -> tuple[pl.Series, pl.Series]:
-        """Those of some values that are not there already; the last one counts of those for the same row."""
-        column = self.columns.get(name)
-        if column is None:
-            return rows, values
-        # without their name, which older collections may have as a pattern of names
-        before, values = column.alias("").gather(rows), values.alias("")
-        are_new = before.ne_missing(values) & rows.is_last_distinct()
-        return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 
     def _clear(self, field: Field, rows: pl.Series) -> None:
         column = self.columns.get(field.name)
@@ -405,13 +377,10 @@ class Replica:
         self.height += n
 
     def _append(self, gathered: Gathered) -> None:
-        n = gathered.next_row - self.height
-        if n:
-            given = {
-                name: _decoded(texts, self.schema[name])
-                for name, (_, texts) in gathered.cells.items()
-            }
-            self._grow(given, n)
+        given = {
+            name: _decoded(texts, self.schema[name]) for name, (_, texts) in gathered.cells.items()
+        }
+        self._grow(given, gathered.next_row - self.height)
 
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:

@@ -96,6 +96,17 @@ def test_a_change_of_other_fields_is_no_change_of_texts(
     assert text_changes(db) == (before[0], sorted([1, *before[1], 20]))
 
 
+def test_numbers_that_become_texts_are_found(db: DealDatabase) -> None:
+    db.loader.load([{"id": i, "name": "acme", "room": 1000 + i} for i in range(60)], bar=False)
+    for _ in range(2):
+        assert len(db.query.search("acme")) == 20
+        made()
+    db.retype_field("room", "text")
+    for _ in range(3):
+        assert db.query.search("acme 1017")["id"].to_list() == ["17"]
+        made()
+
+
 def text_changes(db: DealDatabase) -> tuple[object, list[int]]:
     changes = db.query._source.snapshot().text_changes
     assert changes is not None

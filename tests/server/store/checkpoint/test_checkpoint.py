@@ -707,7 +707,7 @@ def test_who_leaves_waits_for_the_checkpoint_of_a_query(
         time.sleep(0.1)
         return write(*given, **more)
 
-    monkeypatch.setattr("dealdb.store.checkpoint.schedule.write_checkpoint", slowly)
+    monkeypatch.setattr("dealdb.store.checkpoint.write.write_checkpoint", slowly)
     with DealDatabase.from_url(f"unix://{server.socket}?db=0") as db:
         for n in range(5):
             db.save_deal({"id": n})

@@ -88,7 +88,7 @@ CTRL_C = """
 import signal, sys, threading
 import polars as pl
 from dealdb import DealDatabase
-from dealdb.store.checkpoint import schedule
+from dealdb.store.checkpoint import schedule, write
 
 begun = threading.Event()
 
@@ -98,7 +98,7 @@ def slow(*args, **options):
         pl.LazyFrame({"a": range(1_000)}).select(pl.col("a").sort().repeat_by(500)).collect()
     raise RuntimeError("Polars did not answer")
 
-schedule.MIN_CHANGES, schedule.write_checkpoint = 1, slow
+schedule.MIN_CHANGES, write.write_checkpoint = 1, slow
 with DealDatabase.from_url(sys.argv[1]) as db:
     for n in range(5):
         db.save_deal({"id": n, "amount": n})

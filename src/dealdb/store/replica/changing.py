@@ -1,0 +1,71 @@
+"""How a column of a replica changes: some of its rows, its type, and the pieces of memory that it is in."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.model.columns import decode_column, dtype_of, encode_column
+from dealdb.model.schema import Field, FieldType
+
+# appending to texts adds a piece; a scan slows down with their number
+_MAX_PIECES = 32
+_WIDENED = (FieldType.INT, FieldType.DECIMAL)
+
+
+def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
+    """Column with these values in these rows; the last one counts of those for the same row."""
+    if values.null_count() and rows.n_unique() < len(rows):
+        # the last value of a row counts; Polars writes all nulls after all values
+        last = rows.is_last_distinct()
+        rows, values = rows.filter(last), values.filter(last)
+    if not isinstance(column.dtype, pl.List):
+        return column.scatter(rows, values)
+    # Polars can't change a list in place: take each row from the column or from the values behind it
+    places = pl.Series(range(len(column)), dtype=pl.UInt32)
+    places.scatter(rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32))
+    # without its name, which older collections may have as a pattern of names
+    both = pl.concat([column.alias(""), values.alias("")])
+    return both.gather(places).alias(column.name)
+
+
+def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """
+    Of some values for rows of a column, those that it hasn't already; the last one counts of those for the same row.
+
+    Examples
+    --------
+    >>> rows, values = changing(
+    ...     pl.Series(["a", "b"]), pl.Series([0, 1, 1]), pl.Series(["a", "c", "d"])
+    ... )
+    >>> rows.to_list(), values.to_list()
+    ([1], ['d'])
+    """
+    # see above
+    before, values = column.alias("").gather(rows), values.alias("")
+    are_new = before.ne_missing(values) & rows.is_last_distinct()
+    return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
+
+
+def retyped(column: pl.Series, known: Field | None, field: Field) -> pl.Series:
+    """Column of a field that was known as another one, or not at all, by then."""
+    if column.dtype == dtype_of(field):
+        return column
+    if known and known.type is not field.type and (known.type, field.type) != _WIDENED:
+        # its texts were made those of the new type before
+        return decode_column(encode_column(column, known).cast(pl.String), field)
+    # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
+    return column.cast(dtype_of(field), strict=False)
+
+
+def with_fewer_pieces(column: pl.Series) -> pl.Series:
+    """The same, of many pieces the small ones at its end made one: a value is copied when its piece grows by half."""
+    if column.n_chunks() <= _MAX_PIECES:
+        return column
+    pieces = column.get_chunks()
+    start, size = len(pieces) - 1, len(pieces[-1])
+    # pieces that get smaller little by little are made one as well
+    while start and len(pieces[start - 1]) <= 2 * size:
+        start -= 1
+        size += len(pieces[start])
+    last = pl.concat(pieces[start:]).rechunk()
+    return pl.concat([*pieces[:start], last], rechunk=False) if start else last
