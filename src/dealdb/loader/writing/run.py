@@ -378,14 +378,9 @@ class Load:
         types = {column.header: column.field.name for column in self._plan.columns}
         empty = self._profile.empty
         return tuple(
-            MappedColumn(
-                header=unmarked(name),
-                field=field,
-                type=self._type_of(types.get(name)),
-                is_empty=name in empty,
-            )
-            for name, field in self._plan.mapping.items()
-        )
+            MappedColumn(header=unmarked(h), field=field, type=self._type_of(types.get(h)), is_empty=h in empty)
+            for h, field in self._plan.mapping.items()
+        )  # fmt: skip
 
     def _type_of(self, field: str | None) -> str:
         if field is None:
