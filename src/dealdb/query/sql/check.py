@@ -162,7 +162,9 @@ def _told_apart(names: Sequence[str], spelled: Collection[str], statement: str) 
     for key, alike in same.items():
         written = {name for name in spelled if name.casefold() == key}
         if len(alike) > 1 and (len(written) > 1 or written.isdisjoint(alike)):
-            msg = f"SQL can't tell the fields {alike[0]!r} and {alike[1]!r} apart: rename one of them"
+            msg = (
+                f"SQL can't tell the fields {alike[0]!r} and {alike[1]!r} apart: rename one of them"
+            )
             raise QueryError(msg, text=statement)
         left_out |= set(alike) - written if len(alike) > 1 else set()
     return [name for name in names if name not in left_out]
