@@ -198,7 +198,8 @@ class Past:
             If one doesn't exist, is given twice, or has the name of a figure.
         """
         columns = list(dict.fromkeys(("id", *self.facts.schema, *also)))
-        return group_columns(self.by, columns, taken=[*taken, *(COLUMNS if self.convert else ())])
+        used = [*taken, "life", "is_alive", "unpriced", *(COLUMNS if self.convert else ())]
+        return group_columns(self.by, columns, taken=used)
 
     def grouped(
         self, lines: pl.DataFrame, keys: Sequence[str], *, by_at: str = "end"
