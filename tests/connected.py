@@ -10,12 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from dealdb import DealDatabase
 from dealdb.connection import RedisConnection
 from dealdb.connection.pool import Pool
 from dealdb.connection.wire import Wire
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
+
+# begins a process, as far as the server and the folder of its cache see
+Open: TypeAlias = Callable[..., DealDatabase]
 
 
 @contextmanager
@@ -91,3 +96,11 @@ def pause() -> datetime:
     now = datetime.now(UTC)
     time.sleep(0.003)
     return now
+
+
+def checkpoint(db: DealDatabase) -> None:
+    """Write a checkpoint of all commits so far."""
+    store = db._store
+    store.snapshot()
+    with store._live._lock:
+        assert write_checkpoint(store.link, store.keys, store._live._replica)

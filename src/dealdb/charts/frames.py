@@ -52,7 +52,7 @@ def bar_chart(
     _known(frame, label)
     labels = pl.Series([called(each) for each in frame[label].to_list()], dtype=pl.String)
     marks = frame.select(
-        _row_numbers(), told_apart(labels).alias("label"), pl.col(value).alias("value")
+        _row_numbers(), told_apart(labels).alias("label"), frame[value].alias("value")
     )
     shown, left_out = fitting(ChartForm.BARS, marks)
     return Chart(
@@ -127,7 +127,7 @@ def scatter_chart(
     _known(frame, label)
     labels = pl.Series([called(each) for each in frame[label].to_list()], dtype=pl.String)
     marks = frame.select(
-        _row_numbers(), pl.col(x).alias("x"), pl.col(y).alias("value"), labels.alias("label")
+        _row_numbers(), frame[x].alias("x"), frame[y].alias("value"), labels.alias("label")
     )
     return _dots(
         marks,

@@ -54,7 +54,9 @@ def one_table(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         return parts[0]
     return pl.concat(
         [
-            part.with_columns(texts_of(part[name]) for name in _BOUNDS if name in part.columns)
+            part.with_columns(
+                texts_of(part[name]).alias(name) for name in _BOUNDS if name in part.columns
+            )
             for part in parts
         ],
         how="diagonal",

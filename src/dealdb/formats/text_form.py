@@ -124,7 +124,9 @@ class TextForm:
         odd = looks_odd(self._frame)
         if self._raw:
             return WriterMark.RAW if odd else None
-        changed = odd or any(needs_mark(each.unique().cast(pl.String)) for each in columns)
+        changed = odd or any(
+            needs_mark(each.alias("").unique().cast(pl.String)) for each in columns
+        )
         return WriterMark.GUARDED if changed else None
 
     def _cell_texts(self, column: pl.Series) -> pl.Series:
@@ -176,7 +178,7 @@ def looks_odd(frame: pl.DataFrame) -> bool:
 
 def texts_of(column: pl.Series) -> pl.Series:
     """
-    Texts of a column of any type: those that the store keeps, wherever it could keep the values.
+    Texts of a column of any type, without its name: those that the store keeps, wherever it could keep the values.
 
     Only decimals differ: they have as many digits after the point as their column, which shows programs and people what
     it is.
@@ -188,6 +190,8 @@ def texts_of(column: pl.Series) -> pl.Series:
     >>> texts_of(pl.Series(["5"]).cast(pl.Decimal(38, 2))).to_list()
     ['5.00']
     """
+    # of another table than the deals it may be a pattern of names, by which Polars would find other columns
+    column = column.alias("")
     field = _field_of(column)
     if field is None:
         cells = [

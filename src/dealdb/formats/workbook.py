@@ -77,6 +77,8 @@ class _Column:
 
     def cells(self, column: pl.Series) -> list[Any]:
         """Values as the sheet takes them; texts where it can't hold the value."""
+        # nothing goes by its name, which may be a pattern of names
+        column = column.alias("")
         match self.field_type:
             case FieldType.BOOL:
                 return column.to_list()

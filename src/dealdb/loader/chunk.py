@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from dealdb.model.schema import NUMBER_TYPES, FieldType
+from dealdb.errors import LoadError
+from dealdb.model.schema import NUMBER_TYPES, FieldType, is_pattern
 
 # of sources that come row by row, or as a whole
 ROWS_A_CHUNK = 20_000
@@ -19,6 +22,10 @@ MAX_COLUMNS = 4096
 MAX_CELL_BYTES = 1024 * 1024
 # code of rejects that are no mistakes: totals, titles of groups and lines of text
 SUMMARY_ROW = "summary-row"
+# stands behind a header that Polars would take for a pattern of names: the combining grapheme joiner, of no width,
+# which nobody types
+_MARK = "\u034f"
+_BEHIND_A_PATTERN = re.compile(rf"(?<=[$*]){_MARK}")
 
 
 class RowPlace(NamedTuple):
@@ -83,7 +90,7 @@ class Chunk:
     Attributes
     ----------
     frame
-        One String column a header, headers unique; null where the cell is empty or absent.
+        One String column a header, headers unique and ``marked``; null where the cell is empty or absent.
     locate
         Places of the rows with these numbers; slow, and only asked for rejected rows.
     rejects
@@ -177,3 +184,41 @@ def merged_type(types: AbstractSet[FieldType]) -> FieldType | None:
     if types <= {FieldType.DATE, FieldType.DATETIME}:
         return FieldType.DATETIME
     return FieldType.TEXT
+
+
+def marked(header: str) -> str:
+    """
+    Name of the column of a chunk that has a header.
+
+    Even what is done to a single column goes by its name in Polars, so that ``^amount$`` would be any other one.
+
+    Examples
+    --------
+    >>> marked("^amount$") == "^amount$", marked("Amount")
+    (False, 'Amount')
+    """
+    return header + _MARK if is_pattern(header) else header
+
+
+def unmarked(text: str) -> str:
+    """
+    A header, or a text with headers in it, without the marks.
+
+    Examples
+    --------
+    >>> unmarked(f"no column {marked('^amount$')!r}")
+    "no column '^amount$'"
+    """
+    return _BEHIND_A_PATTERN.sub("", text)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Whatever is wrong with a source is said with the headers that it has."""
+    try:
+        yield
+    except LoadError as problem:
+        problem.args = tuple(
+            unmarked(each) if isinstance(each, str) else each for each in problem.args
+        )
+        raise

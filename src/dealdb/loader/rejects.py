@@ -19,7 +19,7 @@ from typing import IO, Any
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import guarded, unguarded
 from dealdb.formats.output_file import begun, followed, is_stream
-from dealdb.loader.chunk import Reject
+from dealdb.loader.chunk import Reject, unmarked
 
 COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "raw")
 
@@ -86,7 +86,7 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         LoadError
             If the file can't be written.
         """
-        for reject in rejects:
+        for reject in map(_with_headers, rejects):
             reason = f"{reject.column}: {reject.code}" if reject.column else reject.code
             self.reasons[reason] += 1
             self._keep(reject)
@@ -101,7 +101,7 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         LoadError
             If the file can't be written.
         """
-        for row in rows:
+        for row in map(_with_headers, rows):
             also = f"; also bad: {', '.join(row.others)}" if row.others else ""
             self._keep(replace(row, message=f"{row.message}; loaded without it{also}"))
         self._flush()
@@ -194,6 +194,11 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
             there.seek(0, os.SEEK_END)
             return there, there.tell() == 0
         return begun(place), True
+
+
+def _with_headers(reject: Reject) -> Reject:
+    others = tuple(map(unmarked, reject.others))
+    return replace(reject, column=unmarked(reject.column), others=others)
 
 
 def default_place(source: str) -> Path:

@@ -18,7 +18,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.cells.numbers import without_noise
-from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.chunk import Chunk, Source, telling, unmarked
 from dealdb.loader.columns.encode import encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
@@ -63,7 +63,7 @@ def read_table(source: Any) -> pl.DataFrame:
     if _is_iterable(source):
         # it is read twice
         source = list(source)
-    with ExitStack() as keep:
+    with ExitStack() as keep, telling():
         opened = open_source(source, format=None, delimiter=None, id_names=None, keep=keep)
         return _Table(opened).frame()
 
@@ -110,7 +110,7 @@ class _Table:
         ]
         return pl.DataFrame(
             [
-                column.alias(header.strip())
+                column.alias(unmarked(header.strip()))
                 for column, header in zip(typed, self._headers, strict=True)
             ]
         )

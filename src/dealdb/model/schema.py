@@ -68,7 +68,7 @@ class Field:
     scale: int = 0
 
     def __post_init__(self) -> None:
-        check_field_name(self.name)
+        _check_storable(self.name)
 
     def describe(self) -> str:
         """
@@ -143,8 +143,28 @@ def check_field_name(name: str) -> None:
     Raises
     ------
     SchemaError
-        If it is empty, too long, begins with ``_`` or has control characters.
+        If it is empty, too long, begins with ``_``, has control characters, or is a pattern of names.
     """
+    _check_storable(name)
+    if is_pattern(name):
+        msg = f"{name[:40]!r} can't be a field name: it would stand for all names that it fits"
+        raise SchemaError(msg, field=name[:40])
+
+
+def is_pattern(name: str) -> bool:
+    """
+    Whether Polars takes a name for that of several columns: ``^amount$`` for a regular expression, ``*`` for all.
+
+    Examples
+    --------
+    >>> is_pattern("^amount$"), is_pattern("*"), is_pattern("US$"), is_pattern("a*")
+    (True, True, False, False)
+    """
+    return name == "*" or (name[:1] == "^" and name[-1:] == "$")
+
+
+def _check_storable(name: str) -> None:
+    """Refuse a name that no collection has; fields that are patterns were made before these were refused."""
     if not name or len(name) > MAX_NAME_LENGTH or name.startswith("_") or not name.isprintable():
         msg = (
             f"{name[:40]!r} can't be a field name: use 1 to {MAX_NAME_LENGTH} printable "
@@ -255,8 +275,8 @@ class Schema(Mapping[str, Field]):
         Raises
         ------
         SchemaError
-            If a field would have to narrow, would have too many digits after the point, or there would be more than
-            512.
+            If a field would have to narrow, would have too many digits after the point or a name that no field can
+            have, or there would be more than 512.
 
         Examples
         --------
@@ -266,6 +286,8 @@ class Schema(Mapping[str, Field]):
         merged = {field.name: field for field in self.fields}
         for field in fields:
             known = merged.get(field.name)
+            if not known:
+                check_field_name(field.name)
             merged[field.name] = widen(known, field) if known else field
             if field.name not in self or merged[field.name].scale != self[field.name].scale:
                 _check_scale(merged[field.name])

@@ -87,11 +87,14 @@ def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
     # not at the top: what queries a database has its snapshots from there
     from dealdb.model.columns import is_text
     from dealdb.model.pipeline import Pipeline
-    from dealdb.model.schema import Schema
+    from dealdb.model.schema import Schema, is_pattern
     from dealdb.store.replica.snapshot import Snapshot
 
     # types are read from all rows, since a column may have its first value far below
     frame = pl.DataFrame(rows, infer_schema_length=None)
+    if found := next(filter(is_pattern, frame.columns), None):
+        msg = f"a column of deals can't be called {found!r}: it would stand for all names that it fits"
+        raise QueryError(msg)
     stages = frame["stage"] if "stage" in frame.columns else pl.Series([], dtype=pl.String)
     if not is_text(stages.dtype) and stages.dtype != pl.Null:
         msg = f"the column 'stage' has names of stages, which are texts, not {stages.dtype}"

@@ -86,7 +86,7 @@ DAYS = st.dates(date(2025, 12, 30), date(2026, 4, 12))
 
 
 @given_examples(
-    25,
+    12,
     3_000,
     seed=st.integers(0, 100_000),
     days=st.tuples(DAYS, DAYS),

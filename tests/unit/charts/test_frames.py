@@ -81,3 +81,12 @@ def test_bars_of_one_name_are_told_apart() -> None:
     frame = pl.DataFrame({"owner": ["Ann", "Ann", None], "n": [1, 2, 3]})
     chart = bar_chart(frame, label="owner", value="n", unit=Unit.DEALS)
     assert chart.marks["label"].to_list() == ["Ann", "Ann (2)", "(none)"]
+
+
+@pytest.mark.parametrize("name", ["^n$", "*"])
+def test_a_column_whose_name_is_a_pattern_is_drawn(name: str) -> None:
+    frame = pl.DataFrame({"n": [1, 2], "owner": ["Ann", "Ben"], name: [7, 8]})
+    assert bar_chart(frame, label="owner", value=name).marks["value"].to_list() == [7, 8]
+    dots = scatter_chart(frame, x=name, y="n", label="owner").marks
+    assert dots.select("x", "value").rows() == [(7, 1), (8, 2)]
+    assert bar_chart(frame, label=name, value="n").marks["value"].to_list() == [1, 2]

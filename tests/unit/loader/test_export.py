@@ -7,8 +7,10 @@ import gzip
 import io
 import json
 import string
+import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +266,33 @@ def test_results_of_every_kind_are_written(tmp_path: Path) -> None:
         assert any(each.startswith(line) for each in path.read_text().splitlines()), line
     with pytest.raises(LoadError, match="limit is for filters"):
         loader.export(path, query.page(), limit=1)
+
+
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
+def test_a_column_whose_name_is_a_pattern_is_written_as_others(format: str) -> None:
+    columns: list[list[Any]] = [
+        [date(2026, 1, 31), None],
+        [datetime(2026, 1, 31, tzinfo=UTC), None],
+        [2**60, 1],
+        [0.5, float("nan")],
+        ["=1", "a|b"],
+        [["a"], None],
+        [{"a": 1}, None],
+        [True, None],
+        [Decimal("1.50"), None],
+    ]
+    for values, (name, like) in product(columns, (("^n$", "mmm"), ("*", "m"))):
+        # Polars itself can't make such a column of some of these
+        frame = pl.DataFrame({"n": [1, 2], like: values})
+        expected, found = (written(each, format) for each in (frame, frame.rename({like: name})))
+        assert found.replace(name, like) == expected
+
+
+def written(frame: pl.DataFrame, format: str) -> str:
+    target = io.BytesIO()
+    write_frame(frame, target, format=format)
+    target.seek(0)
+    if format == "xlsx":
+        return zipfile.ZipFile(target).read("xl/worksheets/sheet1.xml").decode()
+    read = {"parquet": pl.read_parquet, "arrow": pl.read_ipc}.get(format)
+    return str(read(target)) if read else target.read().decode()

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 
 from dealdb.errors import SchemaError
-from dealdb.model.schema import MAX_FIELDS, Field, FieldType, Schema, parse_type, widen
+from dealdb.model.schema import (
+    MAX_FIELDS,
+    Field,
+    FieldType,
+    Schema,
+    check_field_name,
+    parse_type,
+    widen,
+)
 
 FIELD = st.builds(
     lambda kind, scale: Field("x", kind, scale if kind is FieldType.DECIMAL else 0),
@@ -83,3 +91,19 @@ def test_only_own_fields_can_go() -> None:
     for name in ("amount", "nowhere"):
         with pytest.raises(SchemaError, match="own fields are region"):
             schema.without(name)
+
+
+@pytest.mark.parametrize("name", ["^x$", "^$", "^.*$", "*"])
+def test_no_new_field_is_a_pattern_of_names(name: str) -> None:
+    with pytest.raises(SchemaError, match="can't be a field name: it would stand for all names"):
+        check_field_name(name)
+    with pytest.raises(SchemaError, match="can't be a field name"):
+        Schema.standard().with_fields([Field(name, FieldType.TEXT)])
+
+
+def test_a_field_that_is_a_pattern_already_stays() -> None:
+    text = Schema(1, (Field("id", FieldType.TEXT), Field("^x$", FieldType.INT))).to_json()
+    schema = Schema.from_json(text)
+    wider = schema.with_fields([Field("^x$", FieldType.DECIMAL, 2)])
+    assert str(wider["^x$"].type) == "decimal"
+    assert "^x$" not in wider.without("^x$")

@@ -81,3 +81,9 @@ def test_rows_of_an_example_need_not_be_deals() -> None:
 def test_the_schema_of_rows_is_that_of_their_columns() -> None:
     snapshot = snapshot_of_rows([{"id": "1", "n": 7, "_own": 1}])
     assert [field.describe() for field in snapshot.schema.values()] == ["text", "int"]
+
+
+@pytest.mark.parametrize("name", ["^x$", "*"])
+def test_a_column_that_is_a_pattern_of_names_is_refused(name: str) -> None:
+    with pytest.raises(QueryError, match="it would stand for all names"):
+        snapshot_of_rows([{"id": "1", name: "v"}])

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
+
+from dealdb.errors import QueryError
+from dealdb.model.schema import STANDARD_NAMES
+
+# columns of metrics that are grouped by, whatever fields there are
+_ASKED_FOR = {"who", "from_stage"}
 
 
 def rows_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
@@ -92,3 +100,34 @@ def beside(lines: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
 def _size(known: pl.Series, wanted: pl.Series) -> int:
     ends = (known.max(), wanted.max())
     return max((each for each in ends if isinstance(each, int)), default=-1) + 1
+
+
+def lacking(keys: Iterable[str], columns: Iterable[str], fields: Iterable[str]) -> list[str]:
+    """
+    Groups that the lines of a metric have no column of yet.
+
+    Parameters
+    ----------
+    keys
+        What to group by.
+    columns
+        Columns of the lines.
+    fields
+        Fields of the collection.
+
+    Raises
+    ------
+    QueryError
+        If one is a field of one's own, and the metric has a column of another meaning that is called so.
+
+    Examples
+    --------
+    >>> lacking(["owner", "who"], ["at", "who"], ["owner", "at", "who"])
+    ['owner']
+    """
+    keys, there = list(keys), set(columns)
+    own = set(fields) - STANDARD_NAMES - _ASKED_FOR
+    if clash := sorted(own.intersection(keys) & there):
+        msg = f"by={clash[0]!r} is also what the metric calls something else; rename the field to group by it"
+        raise QueryError(msg)
+    return [key for key in keys if key not in there]

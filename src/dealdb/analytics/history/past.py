@@ -15,7 +15,7 @@ from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.linked import Counted, links_of, usual_counts
-from dealdb.analytics.history.lookup import are_among, beside
+from dealdb.analytics.history.lookup import are_among, beside, lacking
 from dealdb.analytics.history.money import COLUMNS, MARK, in_one, priced, said_of
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
@@ -198,7 +198,8 @@ class Past:
             If one doesn't exist, is given twice, or has the name of a figure.
         """
         columns = list(dict.fromkeys(("id", *self.facts.schema, *also)))
-        return group_columns(self.by, columns, taken=[*taken, *(COLUMNS if self.convert else ())])
+        used = [*taken, "life", "is_alive", "unpriced", *(COLUMNS if self.convert else ())]
+        return group_columns(self.by, columns, taken=used)
 
     def grouped(
         self, lines: pl.DataFrame, keys: Sequence[str], *, by_at: str = "end"
@@ -210,7 +211,7 @@ class Past:
         A line of no event has the group at ``as_of``.
         """
         by_at = self.by_at or by_at
-        missing = [key for key in keys if key not in lines.columns]
+        missing = lacking(keys, lines.columns, self.facts.schema)
         if not missing:
             return lines
         if by_at == "event" and "at" in lines.columns:

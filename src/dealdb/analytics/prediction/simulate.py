@@ -16,6 +16,7 @@ from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import alike, won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
 from dealdb.analytics.exact import column_scale, from_units
+from dealdb.analytics.history.lookup import lacking
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, share, whole_number
@@ -103,6 +104,8 @@ def simulate(
     state = past.state(_READS).join(kinds(past.pipeline), on="stage", how="left")
     deals = state.with_columns(pl.col("cause").fill_null(0), value="amount")
     deals = past.priced(deals, is_closed=pl.col("cause") != 0)
+    # its own column comes later
+    lacking(keys, ["age_days"], past.facts.schema)
     deals = past.grouped(deals, keys)
     is_open = deals.filter(pl.col("cause") == 0)
     if chances == "own":

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from dealdb.errors import LoadError, SchemaError
+from dealdb.loader.chunk import marked
 from dealdb.loader.columns.aliases import (
     WEAK,
     Candidate,
@@ -250,8 +251,9 @@ def no_id(fields: Mapping[str, str | None], repeated: Sequence[str] = ()) -> str
 
 def find_header(name: str, headers: Collection[str]) -> str | None:
     """The header that a caller means: exactly so, or but for case, spaces and punctuation."""
-    if name in headers:
-        return name
+    for exact in (name, marked(name)):
+        if exact in headers:
+            return exact
     key = _key(name)
     same = [header for header in headers if _key(header) == key]
     return same[0] if len(same) == 1 else None

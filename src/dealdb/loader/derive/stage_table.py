@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.chunk import Chunk, Source, unmarked
 from dealdb.loader.columns.headers import find_header, nearest_header
 from dealdb.loader.columns.stage_flags import kind_of
 from dealdb.loader.derive.derived_source import DerivedSource
@@ -116,7 +116,8 @@ def stage_rows(source: Any) -> list[dict[str, str | None]]:
         for role, names in _HEADERS.items()
     }
     if headers["id"] is None:
-        msg = f"stages: no column has the ids of stages (stage_id); {nearest_header('stage_id', frame.columns)}"
+        nearest = nearest_header("stage_id", map(unmarked, frame.columns))
+        msg = f"stages: no column has the ids of stages (stage_id); {nearest}"
         raise LoadError(msg)
     cells = {
         role: frame[header].to_list() if header else [None] * frame.height

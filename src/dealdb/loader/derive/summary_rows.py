@@ -14,7 +14,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.loader.cells.numbers import decimals
-from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Reject, RowPlace
+from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Reject, RowPlace, unmarked
 from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.derive.derived_source import DerivedSource, kept
 from dealdb.loader.derive.group_titles import has_codes, single_cells, sums_without_label, titles
@@ -189,9 +189,9 @@ def _as_text_line(reject: Reject) -> Reject:
 def _names_of_columns(frame: pl.DataFrame, label: str) -> list[int]:
     """Rows in which two cells or more are the names of their columns, and none is anything else."""
     rows = []
-    for row in (frame[label] == label).fill_null(value=False).arg_true().to_list():
+    for row in (frame[label] == unmarked(label)).fill_null(value=False).arg_true().to_list():
         cells = [(name, cell) for name, cell in frame.row(row, named=True).items() if cell]
-        if len(cells) > 1 and all(name == cell.strip() for name, cell in cells):
+        if len(cells) > 1 and all(unmarked(name) == cell.strip() for name, cell in cells):
             rows.append(row)
     return rows
 

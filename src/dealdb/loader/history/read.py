@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.loader.chunk import Reject
+from dealdb.loader.chunk import Reject, telling
 from dealdb.loader.history.facts_read import FACT_SCHEMA, FactsRead
 from dealdb.loader.history.reading import BAD, FactReading
 from dealdb.loader.history.recognition import recognised
@@ -23,6 +23,7 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 
 
+@telling()
 def read_facts(
     source: Any,
     *,

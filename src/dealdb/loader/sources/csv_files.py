@@ -19,7 +19,7 @@ import polars as pl
 from dealdb.engines import is_interrupt
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import WriterMark, mark_of, undefused
-from dealdb.loader.chunk import MAX_COLUMNS, Chunk, RowPlace
+from dealdb.loader.chunk import MAX_COLUMNS, Chunk, RowPlace, marked
 from dealdb.loader.sources.csv_strict import MOST_CELLS, MOST_RECORDS, Dialect, Split, located
 from dealdb.loader.sources.table_start import (
     DELIMITERS,
@@ -285,7 +285,7 @@ class DelimitedSource:
     def _checked_headers(self, cells: list[str]) -> list[str]:
         if len(cells) > MAX_COLUMNS:
             raise self._too_wide(f"{len(cells):,}")
-        return unique_headers([cell.strip() for cell in cells])
+        return unique_headers([marked(cell.strip()) for cell in cells])
 
     def _own_ids(self) -> dict[str, Any]:
         """Ids that dealdb wrote are ids already, whatever they look like."""

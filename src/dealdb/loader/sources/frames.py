@@ -13,7 +13,7 @@ from polars import selectors
 from dealdb.errors import LoadError
 from dealdb.formats.exact_json import MOST_DEEP, as_json
 from dealdb.loader.cells.wide_decimals import frame_of, has_wide_decimals, read_narrowed
-from dealdb.loader.chunk import MAX_COLUMNS, ROWS_A_CHUNK, Chunk, RowPlace
+from dealdb.loader.chunk import MAX_COLUMNS, ROWS_A_CHUNK, Chunk, RowPlace, marked
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.sources.bounds.arrow_buffers import unpacked_bytes
 from dealdb.loader.sources.bounds.cells import check_cells, depth_of, parts_of, text_bytes
@@ -21,7 +21,7 @@ from dealdb.loader.sources.bounds.parquet_pages import pages_of
 from dealdb.loader.sources.rows import Rows
 from dealdb.loader.sources.text_file import check_expansion, check_rows
 from dealdb.model.columns import encode_column, field_of
-from dealdb.model.schema import Field, FieldType
+from dealdb.model.schema import Field, FieldType, is_pattern
 
 # bytes of text in a chunk: a dictionary has a text once, of which each row makes one here
 _MOST_TEXT = 16 * 1024 * 1024
@@ -179,11 +179,14 @@ class ColumnarSource:
         )
 
 
-def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
+def _chunk(given: pl.DataFrame, first: int) -> Chunk:
+    patterns = {name: marked(name) for name in given.columns if is_pattern(name)}
+    frame = given.rename(patterns)
     frame = frame.with_columns(each for each in map(_within_calendar, frame) if each is not None)
+    shown = frame.rename({name: header for header, name in patterns.items()})
 
     def locate(rows: Sequence[int]) -> list[RowPlace]:
-        return [RowPlace(first + row, _row_as_json(frame, row)) for row in rows]
+        return [RowPlace(first + row, _row_as_json(shown, row)) for row in rows]
 
     types: dict[str, FieldType] = {}
     columns: dict[str, pl.Series] = {}

@@ -20,7 +20,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.formats.exact_json import MOST_DEEP, as_json, is_too_deep
-from dealdb.loader.chunk import MAX_COLUMNS, Chunk, Reject, RowPlace, merged_type
+from dealdb.loader.chunk import MAX_COLUMNS, Chunk, Reject, RowPlace, marked, merged_type
 from dealdb.loader.objects.nested import plain
 from dealdb.model.schema import FieldType
 
@@ -215,13 +215,13 @@ class Rows:
 
     def _columns(self) -> dict[str, list[object]]:
         headers = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, self.rows))))
-        return {name: [row.get(name) for row in self.rows] for name in headers}
+        return {marked(name): [row.get(name) for row in self.rows] for name in headers}
 
     def _shapes(self) -> tuple[pl.Series, list[frozenset[str]]]:
         keys = list(map(tuple, self.rows))
         number = {names: n for n, names in enumerate(dict.fromkeys(keys))}
         shape = pl.Series([number[names] for names in keys], dtype=pl.Int32)
-        return shape, list(map(frozenset, number))
+        return shape, [frozenset(map(marked, names)) for names in number]
 
     def _locator(self) -> Callable[[Sequence[int]], list[RowPlace]]:
         rows, places = self.rows, self.places

@@ -17,7 +17,7 @@ import polars as pl
 
 from dealdb.errors import LoadError, MissingExtra
 from dealdb.formats.formulas import OWN_SHEET
-from dealdb.loader.chunk import Chunk
+from dealdb.loader.chunk import Chunk, marked
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.sources.bounds.cells import check_cells
 from dealdb.loader.sources.bounds.workbook_parts import check_workbook
@@ -144,7 +144,9 @@ class WorkbookSource(FrameSource):
                 continue
             for first, last in spans:
                 source[first : last + 1] = [first] * (last + 1 - first)
-            frame = frame.with_columns(column.gather(source))
+            # without its name, which may be a pattern
+            filled = column.alias("").gather(source)
+            frame = frame.with_columns(filled.alias(header))
             cells.notes.append(f"merged cells in {header!r}: each row has the value")
         return frame
 
@@ -174,7 +176,7 @@ class _Cells:
         for row, column in self.empty_formulas:
             if 0 <= row < height and 0 <= column < len(headers):
                 header = headers[column]
-                self.absent[row] = self.absent.get(row, frozenset()) | {header}
+                self.absent[row] = self.absent.get(row, frozenset()) | {marked(header)}
                 counts[header] = counts.get(header, 0) + 1
         self.notes += [
             f"formulas without a value in {header!r}: {n}; their fields stay as they are: open and save the "
@@ -273,7 +275,7 @@ def _loaded(workbook: Any, name: str, header_row: int) -> pl.DataFrame:
 
 def _has_short_numbers(column: pl.Series) -> bool:
     """Whether a column has numbers among texts: the library writes these with nine decimals only."""
-    return column.dtype == pl.String and bool(column.str.contains(_SHORT_NUMBER).any())
+    return column.dtype == pl.String and bool(column.alias("").str.contains(_SHORT_NUMBER).any())
 
 
 def _with_all_digits(texts: pl.Series, numbers: pl.Series) -> pl.Series:

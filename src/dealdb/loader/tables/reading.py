@@ -14,7 +14,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.dates import dates
 from dealdb.loader.cells.numbers import by_unique
-from dealdb.loader.chunk import Chunk, Reject, Source
+from dealdb.loader.chunk import Chunk, Reject, Source, telling
 from dealdb.loader.sources.open import open_source
 from dealdb.model.decimals import number_of, scale_of
 
@@ -159,7 +159,7 @@ def read_rows(
     LoadError
         If it can't be read, or lacks a column.
     """
-    with ExitStack() as keep:
+    with ExitStack() as keep, telling():
         opened = open_source(source, format=None, delimiter=None, id_names=None, keep=keep)
         parts, rejects, read = [], [], 0
         for chunk in opened.chunks():

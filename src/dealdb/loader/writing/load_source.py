@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunk import Source
+from dealdb.loader.chunk import Source, telling
 from dealdb.loader.derive.blank_rows import WithoutBlankRows
 from dealdb.loader.derive.deleted import WithoutDeleted
 from dealdb.loader.derive.id_cells import WithPlainIds
@@ -65,7 +65,7 @@ def load_source(
         )
         raise LoadError(msg)
     begun = time.perf_counter()
-    with ExitStack() as keep:
+    with ExitStack() as keep, telling():
         show = keep.enter_context(shown(_short_name(source), progress, bar=bar))
         opened = _opened(source, options, show, keep)
         places = _places(source, opened, options)

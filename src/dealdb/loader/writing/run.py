@@ -14,7 +14,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Source
+from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Source, unmarked
 from dealdb.loader.columns.encode import Encoded, encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
@@ -215,7 +215,7 @@ class Load:
             rests_on=rests_on(self._columns(), self._stages, self._pipeline),
             warnings=self._warnings(),
             reasons=dict(self._rejected.reasons),
-            bad_cells=dict(self._findings.bad_cells.n),
+            bad_cells={unmarked(name): n for name, n in self._findings.bad_cells.n.items()},
             decided=self._plan.decided(),
             rejects=self._rejected.path,
             dry_run=self._options.dry_run,
@@ -284,7 +284,7 @@ class Load:
     def _warnings(self) -> tuple[str, ...]:
         doubts = self._doubts(self._pipeline) if self._sender.counts["inserted"] else ()
         alike = (shown for shown, _ in self._spellings.doubts(self._plan))
-        return (*doubts, *alike, *self._findings.warnings())
+        return tuple(map(unmarked, (*doubts, *alike, *self._findings.warnings())))
 
     def _doubts(self, pipeline: Pipeline) -> tuple[str, ...]:
         used = [name for name in self._stages if name]
@@ -373,8 +373,8 @@ class Load:
         types = {column.header: column.field.name for column in self._plan.columns}
         empty = self._profile.empty
         return tuple(
-            MappedColumn(header=name, field=field, type=self._type_of(types.get(name)), is_empty=name in empty)
-            for name, field in self._plan.mapping.items()
+            MappedColumn(header=unmarked(h), field=field, type=self._type_of(types.get(h)), is_empty=h in empty)
+            for h, field in self._plan.mapping.items()
         )  # fmt: skip
 
     def _type_of(self, field: str | None) -> str:
@@ -385,7 +385,8 @@ class Load:
 
     def _notes(self) -> tuple[str, ...]:
         found = (*self._plan.joins(), *self._findings.notes(), *self._sender.notes)
-        return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
+        notes = (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
+        return tuple(map(unmarked, notes))
 
 
 def _make_ready(batches: Sequence[Batch]) -> None:

@@ -80,6 +80,8 @@ class _Found:
     """What the walk has met: names that may be columns, aliases of tables, whether all columns are needed."""
 
     references: set[str] = field(default_factory=set)
+    # the same as they are written
+    spelled: set[str] = field(default_factory=set)
     # last parts of references: one that is a table's alias means its whole row
     wholes: set[str] = field(default_factory=set)
     aliases: set[str] = field(default_factory=lambda: {TABLE})
@@ -147,7 +149,25 @@ def needed_columns(
     if found.everything or found.wholes & found.aliases:
         return Needed(list(columns), found.history, beside)
     needed = [name for name in columns if name.casefold() in found.references]
+    needed = _told_apart(needed, found.spelled, statement)
     return Needed(needed or list(columns[:1]), found.history, beside)
+
+
+def _told_apart(names: Sequence[str], spelled: Collection[str], statement: str) -> list[str]:
+    """Of columns that differ in nothing but case, which DuckDB takes for one, that which is written so."""
+    same: dict[str, list[str]] = {}
+    for name in names:
+        same.setdefault(name.casefold(), []).append(name)
+    left_out = set()
+    for key, alike in same.items():
+        written = {name for name in spelled if name.casefold() == key}
+        if len(alike) > 1 and (len(written) > 1 or written.isdisjoint(alike)):
+            msg = (
+                f"SQL can't tell the fields {alike[0]!r} and {alike[1]!r} apart: rename one of them"
+            )
+            raise QueryError(msg, text=statement)
+        left_out |= set(alike) - written if len(alike) > 1 else set()
+    return [name for name in names if name not in left_out]
 
 
 def places_of(tree: Any, name: str, statement: str) -> list[int]:
@@ -206,7 +226,9 @@ def _check(
         _note_reference(node, statement, columns, found)
     if kind in ("STAR", "PIVOT", "POSITIONAL_REFERENCE") or node.get("ref_type") == "NATURAL":
         found.everything = True
-    found.references |= {str(name).casefold() for name in node.get("using_columns") or ()}
+    using = {str(name) for name in node.get("using_columns") or ()}
+    found.spelled |= using
+    found.references |= {name.casefold() for name in using}
     if isinstance(node.get("alias"), str) and group is None:
         found.aliases.add(node["alias"].casefold())
 
@@ -269,6 +291,7 @@ def _note_reference(
     if len(names) == 1 and names[0] in _BARE_FUNCTIONS and names[0] not in known:
         raise fault(unknown("column", names[0], columns), statement, offset_of(node, statement))
     found.references.update(names)
+    found.spelled |= {str(name) for name in node.get("column_names") or ()}
     found.wholes.update(names[-1:])
 
 

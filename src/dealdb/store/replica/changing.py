@@ -23,7 +23,9 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     # Polars can't change a list in place: take each row from the column or from the values behind it
     places = pl.Series(range(len(column)), dtype=pl.UInt32)
     places.scatter(rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32))
-    return pl.concat([column, values.rename(column.name)]).gather(places)
+    # without its name, which older collections may have as a pattern of names
+    both = pl.concat([column.alias(""), values.alias("")])
+    return both.gather(places).alias(column.name)
 
 
 def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -38,7 +40,9 @@ def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.
     >>> rows.to_list(), values.to_list()
     ([1], ['d'])
     """
-    are_new = column.gather(rows).ne_missing(values) & rows.is_last_distinct()
+    # see above
+    before, values = column.alias("").gather(rows), values.alias("")
+    are_new = before.ne_missing(values) & rows.is_last_distinct()
     return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 
 

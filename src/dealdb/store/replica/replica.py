@@ -366,7 +366,7 @@ class Replica:
     def _clear(self, field: Field, rows: pl.Series) -> None:
         column = self.columns.get(field.name)
         # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
-        if column is None or column.gather(rows).null_count() < len(rows):
+        if column is None or column.alias("").gather(rows).null_count() < len(rows):
             self._put(field.name, rows, nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import polars as pl
+from polars.selectors import by_name
 
 from dealdb.errors import SchemaError, StoreError
 from dealdb.model.schema import Field
@@ -104,7 +104,7 @@ class Reshape:
             snapshot = self._live.snapshot()
             if name not in snapshot.schema:
                 return
-            full = snapshot.frame.filter(pl.col(name).is_not_null())["id"].to_list()
+            full = snapshot.frame.filter(by_name(name).is_not_null())["id"].to_list()
             moved = 0
             for first in range(0, len(full), BATCH):
                 ids = full[first : first + BATCH]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,35 +13,14 @@ import polars as pl
 import pytest
 
 from cli_runs import Run, run_fixture  # noqa: F401 fixtures
-from connected import in_threads
+from connected import Open, checkpoint, in_threads
 from dealdb import ConfigError, DealDatabase
 from dealdb.store import Store
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.archive.digest import digest_of
-from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
-Open = Callable[..., DealDatabase]
 WHERE = "stage = 'Won' AND amount > 5"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "dealdb"
-
-
-@pytest.fixture
-def start(server: Server, folder: Path) -> Iterator[Open]:
-    """Begins a process, as far as the server sees; its cache is on unless it is told otherwise."""
-    opened: list[DealDatabase] = []
-
-    def begin(**given: object) -> DealDatabase:
-        opened.append(DealDatabase.from_url(server.url, **{"cache": folder, **given}))  # type: ignore[arg-type]
-        return opened[-1]
-
-    yield begin
-    for db in opened:
-        db.close()
 
 
 @pytest.fixture
@@ -54,13 +33,6 @@ def deals(start: Open) -> pl.DataFrame:
     db.save_deal({"id": 3, "amount": 300})
     db.save_deal({"id": "new", "stage": "Lost"})
     return db.query.frame()
-
-
-def checkpoint(db: DealDatabase) -> None:
-    store = db._store
-    store.snapshot()
-    with store._live._lock:
-        assert write_checkpoint(store.link, store.keys, store._live._replica)
 
 
 def gets(server: Server) -> int:

@@ -49,7 +49,7 @@ def test_reading_the_columns_takes_little_more_memory_than_they_do_which_is_told
     rows = pl.DataFrame({"id": pl.int_range(n, eager=True), "amount": pl.int_range(n, eager=True)})
     texts = {
         "name": pl.format("a name that is longer than a view {}", "id"),
-        **{f"short{i}": pl.format("t{}", pl.col("id") + i) for i in range(5)},
+        **{f"short{i}": pl.format("t{}", pl.col("id") + i) for i in range(2)},
         "tags": pl.concat_list(pl.format("a{}", "id"), pl.lit("both")),
     }
     db.loader.load(rows.with_columns(**texts), bar=False, rejects=False)

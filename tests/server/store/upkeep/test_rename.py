@@ -20,7 +20,8 @@ def db(server: Server) -> Iterator[DealDatabase]:
 
 def column(db: DealDatabase, name: str) -> dict[str, object]:
     frame = db.query.frame()
-    return {deal: value for deal, value in frame.select("id", name).rows() if value is not None}
+    pairs = zip(frame["id"].to_list(), frame[name].to_list(), strict=True)
+    return {deal: value for deal, value in pairs if value is not None}
 
 
 def test_rename_moves_every_value(db: DealDatabase, server: Server) -> None:
@@ -127,4 +128,47 @@ def test_rename_when_another_program_removed_a_deal(db: DealDatabase, server: Se
         client.delete("deal:1")
     db.rename_field("region", "territory")
     assert column(db, "territory") == {"0": "R0", "2": "R2"}
+    assert db.check().ok
+
+
+@pytest.mark.parametrize("name", ["^x$", "*"])
+def test_a_field_whose_name_is_a_pattern_can_only_be_left(
+    db: DealDatabase, server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for refused in (
+        lambda: db.save_deal({"id": 1, name: "v"}),
+        lambda: db.save_deal({"id": 1, name: None}),
+        lambda: db.loader.load([{"id": 1, "c": "v"}], mapping={"c": name}, bar=False),
+    ):
+        with pytest.raises(SchemaError, match="can't be a field name"):
+            refused()
+    with monkeypatch.context() as older:
+        # as collections were made before such names were refused
+        older.setattr("dealdb.model.schema.is_pattern", lambda _: False)
+        db.save_deal({"id": 1, "x": "own", name: "one"})
+        db.save_deal({"id": 2, name: "two"})
+        db.query.frame()
+    # a commit that a process applies which has the column
+    db.save_deal({"id": 2, name: "three"})
+    db.delete_deal(db.save_deal({"id": 3, name: "four"}).id)
+    assert column(db, "id").keys() == {"1", "2"}
+    with pytest.raises(SchemaError, match="can't be a field name"):
+        db.rename_field("x", "^y$")
+    db.rename_field(name, "fine")
+    assert column(db, "fine") == {"1": "one", "2": "three"}
+    assert column(db, "x") == {"1": "own"}
+    assert db.check().ok
+    with DealDatabase.from_url(f"unix://{server.socket}") as other:
+        assert other.query.frame().equals(db.query.frame())
+
+
+@pytest.mark.parametrize("name", ["^x$", "*"])
+def test_a_field_whose_name_is_a_pattern_can_be_dropped(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("dealdb.model.schema.is_pattern", lambda _: False)
+        db.save_deal({"id": 1, "x": "own", name: "one"})
+    db.drop_field(name)
+    assert db.get_deal(1) == {"id": "1", "x": "own"}
     assert db.check().ok

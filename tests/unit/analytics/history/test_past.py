@@ -58,7 +58,7 @@ def asking(history: History) -> tuple[Facts, QueryEngine, Analytics]:
 
 
 @given_examples(
-    12,
+    5,
     2500,
     seed=st.integers(0, 10**6),
     metric=st.sampled_from(list(PAST)),

@@ -19,6 +19,7 @@ from dealdb.loader.history.facts_read import FACT_SCHEMA, FactsRead
 from dealdb.loader.history.read import read_facts
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.store.encoding import FACT_COLUMNS, checked_facts
+from examples import of_profile
 
 DATA = Path(__file__).parents[3] / "data" / "history"
 
@@ -510,7 +511,7 @@ FACTS = st.lists(
 
 
 @given(FACTS, st.randoms())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=of_profile(0.5))
 def test_plain_facts_in_any_order(rows: list[dict[str, str]], mixing: random.Random) -> None:
     columns = ("id", "at", "field", "value", "op", "key")
     source = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
@@ -632,7 +633,7 @@ STATES = st.lists(
 
 
 @given(STATES, st.randoms())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=of_profile(1))
 def test_the_facts_of_states_give_the_states_again(
     states: list[tuple[Any, ...]], mixing: random.Random
 ) -> None:

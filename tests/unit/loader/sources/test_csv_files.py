@@ -221,9 +221,9 @@ def test_a_header_that_can_t_be_read_stops_the_load(
 
 
 def test_headers_may_be_long_but_not_endless(store: Recorder, tmp_path: Path) -> None:
-    names = ["id", *(f"f{n}_{'é' * 100}" for n in range(450))]
-    report = store.load_text(tmp_path, f"{','.join(names)}\n{','.join('1' * 451)}\n")
-    assert (report.read, report.inserted, len(report.columns)) == (1, 1, 451)
+    names = ["id", *(f"f{n}_{'é' * 1_000}" for n in range(45))]
+    report = store.load_text(tmp_path, f"{','.join(names)}\n{','.join('1' * 46)}\n")
+    assert (report.read, report.inserted, len(report.columns)) == (1, 1, 46)
     with pytest.raises(LoadError, match=r"line 1: the names of the columns can't.*at most 512 KB"):
         store.load_text(tmp_path, f"id,{'x' * 600_000}\n1,1\n")
     with pytest.raises(LoadError, match="has 5,001 columns; a table has at most 4,096"):

@@ -139,3 +139,15 @@ def test_a_column_that_is_a_word_of_sql_is_to_be_quoted(
 def test_without_a_reader_a_table_is_a_frame() -> None:
     with pytest.raises(QueryError, match="the table t has to be a data frame here, not a str"):
         QueryEngine.over(DEALS).sql("SELECT 1", tables={"t": "t.csv"})
+
+
+def test_fields_that_differ_only_in_case_are_told_apart_or_the_statement_is_refused() -> None:
+    query = QueryEngine.over([{"id": "1", "Id": "x", "Region": "a", "region": "b", "n": 5}])
+    assert query.sql('SELECT "Id" AS own, n FROM deals').rows() == [("x", 5)]
+    assert query.sql("SELECT id, region FROM deals").rows() == [("1", "b")]
+    assert query.sql("SELECT count(*) FROM deals WHERE \"Region\" = 'b'").item() == 0
+    assert query.sql("SELECT a.n FROM deals a JOIN deals b USING (region)").item() == 5
+    assert query.sql("SELECT * FROM deals").row(0) == ("1", "x", "a", "b", 5)
+    for clash in ("SELECT ID FROM deals", 'SELECT "Id" AS a, id AS b FROM deals'):
+        with pytest.raises(QueryError, match="SQL can't tell the fields 'id' and 'Id' apart"):
+            query.sql(clash)

@@ -77,7 +77,7 @@ def cohorts(
     calendar = Periods.of(by_period, past.pipeline, fiscal_year_start)
     choice("measure", measure, _MEASURES)
     whole_number("periods", periods, least=1, most=MAX_ROWS)
-    keys = past.keys((*_ROWS, *_FIGURES))
+    keys = past.keys((*_ROWS, *_FIGURES, "outcome"))
     is_closed = outcome_of(past, "stage").is_not_null()
     known = past.values(_READS).with_columns(value="amount")
     values = past.grouped(past.priced(known, is_closed=is_closed), keys)

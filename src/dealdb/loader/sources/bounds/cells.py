@@ -99,7 +99,8 @@ def _inside(dtype: object) -> list[object]:
 
 def _lengths(column: pl.Series) -> pl.Series | None:
     """Bytes of each cell, where its type does not say it."""
-    dtype = column.dtype
+    # without its name, which may be a pattern
+    dtype, column = column.dtype, column.alias("")
     if dtype == pl.String:
         return column.str.len_bytes()
     if dtype == pl.Binary:

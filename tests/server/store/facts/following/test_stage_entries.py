@@ -60,7 +60,9 @@ def change(db: DealDatabase, random: Random) -> None:
     random.choice(changes)()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))]
+)
 def test_entries_are_those_of_the_whole_history(db: DealDatabase, seed: int) -> None:
     random = Random(seed)
     deals = LiveDeals(db)

@@ -50,7 +50,7 @@ def heights(line: list[tuple[float, float]]) -> dict[int, list[float]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_is_left_out_is_not_seen(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     marks = falling(12_000, seed)
     monkeypatch.setattr(thinning, "MANY", marks.height)
