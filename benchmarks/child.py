@@ -33,18 +33,16 @@ def load_csv(url: str, path: str) -> Iterator[Answer]:
     yield {"loaded": report.inserted, "peak_mb": _status_mb("VmHWM")}
 
 
-def load_parts(url: str, deals: str, part: str) -> Iterator[Answer]:
-    """Seconds, processor time and peak memory of each of several loads by one process, one behind the other."""
-    from benchmarks.deals import plain
+def load_parts(url: str, folder: str) -> Iterator[Answer]:
+    """Seconds, processor time and peak memory of loads of files by one process, one behind the other."""
     from dealdb import DealDatabase
 
-    for first in range(0, int(deals), int(part)):
-        frame = plain(int(part), first=first).frame
+    for path in sorted(Path(folder).iterdir()):
         # the peak is that of this load
         Path("/proc/self/clear_refs").write_text("5")
         begun, used = time.perf_counter(), time.process_time()
         with DealDatabase.from_url(url) as db:
-            db.loader.load(frame, bar=False)
+            db.loader.load(path, bar=False, rejects=False)
         yield {
             "s": time.perf_counter() - begun,
             "cpu_s": time.process_time() - used,
