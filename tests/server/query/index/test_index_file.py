@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from connected import Open, checkpoint, in_threads
+from damage import cut_short, empty, flip_a_bit
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index
@@ -163,20 +164,6 @@ def test_another_history_or_collection_has_another(
     assert_right(again)
     keep(again)
     assert len(kept_files(folder)) == 3
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def cut_short(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def flip_a_bit(path: Path) -> None:
-    blob = bytearray(path.read_bytes())
-    blob[len(blob) // 2] ^= 1
-    path.write_bytes(blob)
 
 
 def put_another(path: Path) -> None:

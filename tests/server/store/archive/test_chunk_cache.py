@@ -14,6 +14,7 @@ import pytest
 
 from cli_runs import Run, run_fixture  # noqa: F401 fixtures
 from connected import Open, checkpoint, in_threads
+from damage import cut_short, empty, flip_a_bit
 from dealdb import ConfigError, DealDatabase
 from dealdb.store import Store
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
@@ -85,20 +86,6 @@ def test_the_folder_is_its_users_alone(start: Open, folder: Path) -> None:
 
 def remove(path: Path) -> None:
     path.unlink()
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def cut_short(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def flip_a_bit(path: Path) -> None:
-    blob = bytearray(path.read_bytes())
-    blob[len(blob) // 2] ^= 1
-    path.write_bytes(blob)
 
 
 def put_another(path: Path) -> None:
