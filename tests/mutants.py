@@ -888,6 +888,13 @@ MUTANTS = [
         SEARCH_INDEX,
     ),
     Mutant(
+        "the index of words is not told of changes in columns that waited",
+        "replica/replica.py",
+        "self._note_texts(changed)",
+        "pass",
+        "tests/server/store/live/test_columns.py",
+    ),
+    Mutant(
         "the index of words outlives a change of the schema",
         "replica/replica.py",
         "if name in stay}\n        self.text_changes = RowLog()\n",
@@ -926,15 +933,15 @@ MUTANTS = [
     Mutant(
         "a column that was read ahead lacks what came meanwhile",
         "replica/replica.py",
-        "self.columns[column.name] = waiting.with_changes(column)",
-        "self.columns[column.name] = column",
+        "column = waiting.with_changes(column)\n",
+        "waiting.with_changes(column.clone())\n",
         "tests/server/store/live/test_reading_ahead.py",
     ),
     Mutant(
         "a column that was read ahead of another history is put in",
         "replica/replica.py",
-        "if waiting is ahead.waiting and column.name in changes:",
-        "if column.name in changes:",
+        "if self._waiting is ahead.waiting and column.name in self._waiting.changes:",
+        "if column.name in self._waiting.changes:",
         "tests/server/store/live/test_reading_ahead.py",
     ),
     Mutant(

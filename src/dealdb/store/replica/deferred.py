@@ -42,7 +42,7 @@ class Waiting:
 
     def read(self, names: Collection[str]) -> dict[str, pl.Series]:
         """
-        Some of these columns as they are now.
+        Some of these columns as they were at the checkpoint.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class Waiting:
         if found is None:
             msg = "the checkpoint that this process began with was removed, or is damaged"
             raise HistoryReset(msg)
-        return {name: self.with_changes(found[name]) for name in found}
+        return found
 
     def read_rows(self, names: Collection[str], rows: pl.Series) -> dict[str, pl.Series] | None:
         """Some rows, in ascending order, of some of these columns as they are now; None as ``load``."""
@@ -74,13 +74,19 @@ class Waiting:
         return column
 
     def with_changes(self, column: pl.Series) -> pl.Series:
-        """One of these columns as it is now, made of what it was at the checkpoint."""
+        """One of these columns as it is now, made in place of what it was at the checkpoint."""
         for rows, values in self.changes[column.name]:
             if rows is None:
                 column.extend(values)
             else:
                 column = with_values(column, rows, values)
         return column
+
+    def changed_rows(self, name: str) -> pl.Series:
+        """Rows of the checkpoint that were set in one of these columns, each once; maybe to what they had."""
+        none = pl.Series([], dtype=pl.UInt32)
+        rows = pl.concat([none, *(rows for rows, _ in self.changes[name] if rows is not None)])
+        return rows.filter(rows < self.height).unique()
 
 
 @dataclass(frozen=True, slots=True)

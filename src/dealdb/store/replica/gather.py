@@ -35,12 +35,6 @@ class Gathered:
         """Rows that are changed, each as often as it is."""
         return len(self.deleted) + (len(self.cells["id"][0]) if "id" in self.cells else 0)
 
-    def keep_ids_from(self, first_row: int) -> None:
-        """Forget the ids of rows before one."""
-        places, ids = self.cells["id"]
-        new = [(place, id_) for place, id_ in zip(places, ids, strict=True) if place >= first_row]
-        self.cells["id"] = [place for place, _ in new], [id_ for _, id_ in new]
-
     def add(
         self,
         kind: str,

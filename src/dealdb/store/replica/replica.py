@@ -141,10 +141,8 @@ class Replica:
         changes = self._waiting.changes
         asked = changes if names is None else dict.fromkeys(names)
         wanted = [name for name in asked if name in changes]
-        self.columns.update(self._waiting.read(wanted))
-        # last: after an interrupt before this they are read again
-        for name in wanted:
-            del changes[name]
+        for column in self._waiting.read(wanted).values():
+            self._end_wait(column)
 
     def ahead(self) -> Ahead | None:
         """A column that waits, for who reads it ahead; None where none does."""
@@ -153,11 +151,25 @@ class Replica:
 
     def put(self, ahead: Ahead, column: pl.Series) -> None:
         """Have a column that was read ahead wait no longer, if it still does."""
-        waiting, changes = self._waiting, self._waiting.changes
-        if waiting is ahead.waiting and column.name in changes:
-            self.columns[column.name] = waiting.with_changes(column)
-            # last, as in ``need``
-            del changes[column.name]
+        if self._waiting is ahead.waiting and column.name in self._waiting.changes:
+            self._end_wait(column)
+
+    def _end_wait(self, column: pl.Series) -> None:
+        """Take a column as it was at the checkpoint, with what was changed in it since."""
+        name, waiting = column.name, self._waiting
+        rows = waiting.changed_rows(name)
+        before = column.alias("").gather(rows)
+        column = waiting.with_changes(column)
+        if is_text(column.dtype):
+            changed, _ = changing(column, rows, before)
+            self._note_texts(changed)
+        self.columns[name] = column
+        # last: after an interrupt before this it is read again
+        del waiting.changes[name]
+
+    def _note_texts(self, rows: pl.Series) -> None:
+        if not self.text_changes.add(rows):
+            self.text_changes = RowLog()
 
     def twin(self) -> Replica:
         """The same state, which stays as it is when this changes; columns that wait are not in it."""
@@ -330,9 +342,6 @@ class Replica:
         if gathered.only_appends:
             self._append(gathered)
             return
-        if "id" in self._waiting.changes and "id" in gathered.cells and not self.has_deleted:
-            # each change names the id that its deal has had from the first; what waits can't be compared
-            gathered.keep_ids_from(self.height)
         self._grow({}, max(gathered.next_row - self.height, 0))
         for name, (places, texts) in gathered.cells.items():
             self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
@@ -348,13 +357,12 @@ class Replica:
                 self._clear(field, rows)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
-        if is_text(values.dtype):
-            if name in self.columns:
-                rows, values = changing(self.columns[name], rows, values)
+        # what waits can't be compared yet
+        if is_text(values.dtype) and name in self.columns:
+            rows, values = changing(self.columns[name], rows, values)
             if rows.is_empty():
                 return
-            if not self.text_changes.add(rows):
-                self.text_changes = RowLog()
+            self._note_texts(rows)
         if known := self.chunks.get(name):
             for number in (rows // CHUNK_ROWS).unique():
                 known.pop(number, None)

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from dealdb import DealDatabase
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 
@@ -65,3 +66,29 @@ def test_reading_the_columns_takes_little_more_memory_than_they_do_which_is_told
     assert 0.75 < told / grown < 1.35, (told, grown)
     # a column is unpacked, and what it was packed in given back, before the next
     assert peak < 1.4 * grown, (peak, grown)
+
+
+@pytest.mark.parametrize("ids_wait", [True, False])
+def test_a_hash_that_was_copied_with_its_row_takes_the_row_once_it_is_saved(
+    db: DealDatabase, server: Server, ids_wait: bool
+) -> None:
+    db.loader.load([{"id": f"d{n}", "name": "acme", "amount": n} for n in range(3)], bar=False)
+    store = db._store
+    store.snapshot()
+    with store._live._lock:
+        assert write_checkpoint(store.link, store.keys, store._live._replica)
+    with DealDatabase.from_url(server.url) as other:
+        assert other.query.count("amount = 1") == 1
+        assert ids_wait or other.query.frame()["id"].to_list() == ["d0", "d1", "d2"]
+        with server.client() as client:
+            client.hset("deal:copy", mapping=client.hgetall("deal:d1"))
+        db.save_deal({"id": "copy", "amount": 10})
+        before = other._store.snapshot(["amount"]).text_changes
+        assert other.query.find("amount >= 1", columns=["id"])["id"].to_list() == ["copy", "d2"]
+        assert other.query.frame()["id"].to_list() == ["d0", "copy", "d2"]
+        # who has made something of the texts is told
+        after = other._store.snapshot().text_changes
+        assert before
+        assert after
+        assert after[0] is before[0]
+        assert after[0].since(0, after[1]).to_list() == [1]
