@@ -36,6 +36,10 @@ _CODE_LIKE = (
     r"^[^0-9]*0[0-9]|[0-9][eE][+-]?[0-9]|^\+|[0-9]-$|[0-9]\.$|[0-9]{19}|^-?R ?M?[0-9]"
     rf"|^[-(]?[0-9][0-9.,' ]* ?{SCALE}\.?$"
 )
+# a currency has few letters, and is all that has some before the digits; what has no digits has a dash
+_MAY_BE_NUMBER = (
+    r"^\P{L}*(?:\p{L}{1,4}\P{L}+){0,2}(?:\p{L}{1,4})?[0-9\x{ff10}-\x{ff19}]|\p{Pd}|\x{2212}"
+)
 _TELEPHONE = r"^[0-9]{3}(?: [0-9]{3}){2,}$"
 
 
@@ -73,6 +77,40 @@ class ColumnProfile:
         order, point = self.order, self.point
         numbers = (point.point, point.comma, point.either_point, point.either_comma)
         return any((order.us, order.eu, order.either, order.slashed, *numbers))
+
+    def take_plain(self, texts: pl.Series, form: FieldType, kind: FieldType | None) -> bool:
+        """
+        Note some more rows if all cells have the plainest form of the column's type, which needs no look at them.
+
+        Parameters
+        ----------
+        texts
+            Cells; null for those that are empty.
+        form
+            Their ``plain_type``.
+        kind
+            Type of the column where that is known.
+
+        Returns
+        -------
+        bool
+            Whether they have; else nothing was noted.
+        """
+        numbers = form in NUMBER_TYPES and (kind is None or kind in NUMBER_TYPES)
+        days = form is FieldType.DATE and (kind is None or kind in DAYS)
+        if not (numbers or days or kind in (None, form)):
+            return False
+        n_values = texts.len() - texts.null_count()
+        self.n_values += n_values
+        self.types.add(kind or form)
+        if numbers:
+            self.point.point += int(texts.str.contains(".", literal=True).sum())
+            self.currencies.setdefault(None)
+            if kind is None and form is FieldType.DECIMAL:
+                self.points &= frozenset(".")
+        elif days:
+            self.order.n_values += n_values
+        return True
 
     def look(self, values: pl.Series, kind: FieldType, *, is_number: bool, grouped: bool) -> None:
         """
@@ -222,6 +260,8 @@ def readings(texts: pl.Series, among: Collection[str] = ".,") -> frozenset[str]:
     >>> readings(pl.Series(["007", "1"]))
     frozenset()
     """
+    if not texts.str.contains(_MAY_BE_NUMBER).all():
+        return frozenset()
     odd = plain_characters(texts.filter(~texts.str.contains(_BARE)))
     if odd.is_empty():
         both = texts.str.contains(_BARE_GROUP).all()

@@ -64,6 +64,8 @@ EPOCH = r"^\s*[0-9]{12,13}(?:\.0+)?\s*$"
 EPOCH_SECONDS = r"^\s*[0-9]{9,10}(?:\.0+)?\s*$"
 # what databases write for no date
 _ZERO_DATE = r"^\s*(?:0000[-/.]00[-/.]00|00[-/.]00[-/.]0000)(?:[ T]00:00(?::00(?:\.0+)?)?Z?)?\s*$"
+# every date that is no plain number has two
+_TWO_NUMBERS = r"[0-9][^0-9]+[0-9]"
 # 1.2.26 is a version where nobody has declared a date
 _VERSION_LIKE = r"^\s*(?:[0-9]\.[0-9]+|[0-9]+\.[0-9])\.[0-9]{2}\s*$"
 
@@ -91,6 +93,8 @@ def date_readings(texts: pl.Series, *, timed: bool) -> frozenset[str]:
     >>> date_readings(pl.Series(["31.01.2026", "2026-02-30"]), timed=False)
     frozenset()
     """
+    if not texts.str.contains(_TWO_NUMBERS).all():
+        return frozenset()
     odd = texts.filter(~texts.str.contains(ISO_DATE))
     if odd.str.contains(rf"{_VERSION_LIKE}|^\s*[0-9]+\s*$").any():
         return frozenset()
@@ -130,7 +134,7 @@ def dates(texts: pl.Series, order: str, *, seconds: bool = False) -> tuple[pl.Se
     ... ].to_list()
     ['2018-12-19', '2026-01-31', '2026-01-05', None]
     """
-    plain = texts.str.contains(ISO_DATE) & _real(texts).is_not_null()
+    plain = texts.str.contains(ISO_DATE) & real_dates(texts).is_not_null()
     if plain.all():
         return texts, 0
     odd = _epochs_named(texts.filter(~plain), seconds=seconds)
@@ -140,14 +144,14 @@ def dates(texts: pl.Series, order: str, *, seconds: bool = False) -> tuple[pl.Se
 
 def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
     if odd.str.contains(_ISO_MOMENT).all():
-        found = _real(odd.str.head(10)).cast(pl.String)
+        found = real_dates(odd.str.head(10)).cast(pl.String)
         return found, int((found.is_not_null() & ~odd.str.contains(_ISO_MIDNIGHT)).sum())
     parts = _parts(odd, order)
     clock = parts["time"]
     has_time = clock.is_not_null() & (clock != "")
     # a time that can't be read makes the cell one that can't be read
     readable = ~has_time | _seconds(clock).is_not_null()
-    day = _real(parts["date"]).cast(pl.String)
+    day = real_dates(parts["date"]).cast(pl.String)
     found = pl.select(pl.when(readable).then(day)).to_series()
     # a microsecond after midnight is a time of day too
     timed = (_seconds(clock) != 0) | clock.str.contains(r"\.0*[1-9]")
@@ -201,10 +205,11 @@ def _moments(texts: pl.Series, order: str) -> pl.Series:
     clock = parts["time"]
     has_time = clock.is_not_null() & (clock != "")
     time_of_day = pl.select(pl.when(has_time).then(_micros(clock)).otherwise(0)).to_series()
-    return _real(parts["date"]).cast(pl.Datetime("us")) + time_of_day.cast(pl.Duration("us"))
+    return real_dates(parts["date"]).cast(pl.Datetime("us")) + time_of_day.cast(pl.Duration("us"))
 
 
-def _real(texts: pl.Series) -> pl.Series:
+def real_dates(texts: pl.Series) -> pl.Series:
+    """Dates of texts such as 2026-01-31; null for a day that no calendar has, or that no reader of the store could name."""
     found = texts.str.to_date("%Y-%m-%d", strict=False)
     return _within(found, date.min, date.max)
 

@@ -28,7 +28,7 @@ _CANONICAL = (
     r"^(?:0|-?[1-9][0-9]{0,17}|-?[1-9][0-9]{0,17}\.[0-9]{0,17}[1-9]|-?0\.[0-9]{0,17}[1-9])$"
 )
 _FLOAT = r"^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$"
-_CANONICAL_INT = r"^(?:0|-?[1-9][0-9]{0,17})$"
+CANONICAL_INT = r"^(?:0|-?[1-9][0-9]{0,17})$"
 
 # what the same characters are in other widths, and dashes that stand for a minus
 _PLAIN_CHARACTERS = {
@@ -128,7 +128,7 @@ def decimals(texts: pl.Series, point: str = ".", *, percent: bool = False) -> pl
     ['0.6', '5']
     """
     # 1.234 is canonical, and yet 1234 where the comma is the decimal point
-    canonical = _CANONICAL if point == "." else _CANONICAL_INT
+    canonical = _CANONICAL if point == "." else CANONICAL_INT
     change = _shares if percent else _plain
     return _where_not(canonical, texts, lambda odd: change(odd, point))
 
@@ -162,7 +162,7 @@ def integers(texts: pl.Series, point: str = ".") -> pl.Series:
     """
     whole = Field("number", FieldType.INT)
     return _where_not(
-        _CANONICAL_INT, texts, lambda odd: by_unique(_plain(odd, point), _encoder(whole))
+        CANONICAL_INT, texts, lambda odd: by_unique(_plain(odd, point), _encoder(whole))
     )
 
 

@@ -21,6 +21,7 @@ from dealdb.loader.cells.numbers import (
     short,
     without_noise,
 )
+from dealdb.loader.cells.plain import plain_type
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns import bad_cells
@@ -268,8 +269,9 @@ def _texts(
             if column.field.name == "currency":
                 found = by_unique(found, currency_name)
         else:
-            is_encoded = _is_encoded(chunk, column)
-            cells = cells if is_encoded else without_nothing(cells)
+            form = None if column.header in chunk.types else plain_type(cells)
+            is_encoded = _is_encoded(chunk, column, form)
+            cells = cells if is_encoded or form else without_nothing(cells)
             if chunk.types.get(column.header) in NUMBER_TYPES:
                 # decimal commas are the way of texts, not of what was a number before
                 column = replace(column, point=".")
@@ -294,11 +296,16 @@ def _texts(
     return texts, bad, dropped
 
 
-def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:
-    """Whether its cells are the field's texts already: of probabilities that depends on what they count to."""
-    same = chunk.types.get(column.header) is column.field.type
+def _is_encoded(chunk: Chunk, column: ColumnPlan, form: FieldType | None) -> bool:
+    """
+    Whether its cells are the field's texts already: of probabilities that depends on what they count to.
+
+    Of the plain forms, decimals may have zeros behind them.
+    """
     is_changed = column.field.name == "probability" or column.minor_digits != 0
-    return same and column.header in chunk.encoded and not is_changed
+    declared = chunk.types.get(column.header) if column.header in chunk.encoded else None
+    plain = None if form is FieldType.DECIMAL else form
+    return not is_changed and column.field.type in (declared, plain)
 
 
 def _later(one: pl.Series, other: pl.Series) -> pl.Series:

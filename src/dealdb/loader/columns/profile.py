@@ -17,6 +17,7 @@ from dealdb.loader.cells.column_profile import (
 )
 from dealdb.loader.cells.decimal_point import decimal_point
 from dealdb.loader.cells.numbers import greatest
+from dealdb.loader.cells.plain import plain_type
 from dealdb.loader.cells.width import Width
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
@@ -211,6 +212,11 @@ class Profile:
         kind = self._known_type(target)
         if kind is FieldType.TEXT or (not seen.types.isdisjoint({FieldType.TEXT}) and not kind):
             seen.n_values += texts.len() - texts.null_count()
+            return
+        form = plain_type(texts) if declared is None else None
+        if form and seen.take_plain(texts, form, kind):
+            if target == "probability":
+                seen.greatest = max(seen.greatest, greatest(texts))
             return
         # what has its final form leaves no question open
         is_encoded = is_encoded and kind in (None, declared)
