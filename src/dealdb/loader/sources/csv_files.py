@@ -345,6 +345,8 @@ class DelimitedSource:
         self, block: bytes, line: int, offset: int | None
     ) -> Callable[[Sequence[int]], list[RowPlace]]:
         def locate(rows: Sequence[int]) -> list[RowPlace]:
+            if not rows:
+                return []
             if b'"' in block:
                 split = self._dialect.split(block, width=len(self.headers), line=line)
                 return located(block, split.spans, rows, offset)
