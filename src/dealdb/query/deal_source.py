@@ -99,10 +99,12 @@ def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
     if not is_text(stages.dtype) and stages.dtype != pl.Null:
         msg = f"the column 'stage' has names of stages, which are texts, not {stages.dtype}"
         raise QueryError(msg)
+    # one without stages may have a zone, and is false
+    known = Pipeline() if pipeline is None else pipeline
     return Snapshot(
         frame=frame,
         schema=Schema(0, tuple(_fields_of(frame))),
-        pipeline=(pipeline or Pipeline()).covering(stages.drop_nulls().to_list()),
+        pipeline=known.covering(stages.drop_nulls().to_list()),
         seq=1,
     )
 

@@ -27,7 +27,7 @@ class KnownStages:
     def __init__(self, source: Any, pipeline: Pipeline | None) -> None:
         rows = [] if source is None else stage_rows(source)
         self.labels = {str(row["id"]): str(row["label"] or row["id"]) for row in rows}
-        self._pipeline = pipeline or Pipeline()
+        self._pipeline = Pipeline() if pipeline is None else pipeline
         kinds = ((self.labels[str(row["id"])], kind_of(row["won"], row["closed"])) for row in rows)
         self._said = {label: kind for label, kind in kinds if kind is not None}
 

@@ -81,7 +81,8 @@ class Replica:
         self.position = position or Position()
         self.time_ms = time_ms
         self.schema = Schema(0, ())
-        self.pipeline = pipeline or Pipeline()
+        # without stages it is false, and may have a zone
+        self.pipeline = Pipeline() if pipeline is None else pipeline
         self.changes = 0
         self.chunks: dict[str, dict[int, str]] = {}
         self.text_changes = RowLog(made_of_texts)
@@ -168,8 +169,7 @@ class Replica:
         del waiting.changes[name]
 
     def _note_texts(self, rows: pl.Series) -> None:
-        if not self.text_changes.add(rows):
-            self.text_changes = RowLog()
+        self.text_changes = self.text_changes if self.text_changes.add(rows) else RowLog()
 
     def twin(self) -> Replica:
         """The same state, which stays as it is when this changes; columns that wait are not in it."""

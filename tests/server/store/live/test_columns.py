@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 
 from dealdb import DealDatabase
+from dealdb.model.pipeline import Pipeline
+from dealdb.query import QueryEngine
 from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
@@ -92,3 +94,20 @@ def test_a_hash_that_was_copied_with_its_row_takes_the_row_once_it_is_saved(
         assert after
         assert after[0] is before[0]
         assert after[0].since(0, after[1]).to_list() == [1]
+
+
+def test_what_a_pipeline_without_stages_says_is_in_a_checkpoint_too(
+    db: DealDatabase, server: Server
+) -> None:
+    said = Pipeline(closes=False, zone="Europe/Berlin")
+    db.set_pipeline(said)
+    db.save_deal({"id": "d1"})
+    store = db._store
+    store.snapshot()
+    with store._live._lock:
+        assert write_checkpoint(store.link, store.keys, store._live._replica)
+    with DealDatabase.from_url(server.url) as other:
+        assert other._store.snapshot().pipeline == said
+        assert other._store._live.replica().pipeline == said
+    frame = db.query.frame()
+    assert QueryEngine.over(frame, pipeline=said).select().pipeline == said
