@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -161,6 +161,15 @@ class LoadTarget(Protocol):
         """Make other stages of those in force."""
         ...
 
+    @property
+    def partitions(self) -> int:
+        """How many pieces the collection is made of."""
+        ...
+
+    def split(self, batches: Iterable[Batch]) -> Sequence[Batch]:
+        """Batches as those that are written whole or not at all; those of one id in their order."""
+        ...
+
     def write(
         self,
         schema: Schema,
@@ -194,8 +203,8 @@ class LoadTarget(Protocol):
         """Let this thread's commits fail where the server has lost an earlier one of them."""
         ...
 
-    def promise(self, durability: Durability | None = None) -> None:
-        """Refuse a durability that the server can't promise; None for the default."""
+    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
+        """Refuse a durability that the server can't promise, None for the default; and options that can't be had."""
         ...
 
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -83,8 +83,17 @@ class DryRun:
     def depend(self) -> None:
         """Nothing: there is nothing to lose."""
 
-    def promise(self, durability: Durability | None = None) -> None:
+    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
         """Nothing: nothing is written."""
+
+    @property
+    def partitions(self) -> int:
+        """One: all is written in one place, to nowhere."""
+        return 1
+
+    def split(self, batches: Iterable[Batch]) -> Sequence[Batch]:
+        """The batches."""
+        return list(batches)
 
     def confirm(
         self,

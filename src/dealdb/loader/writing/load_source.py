@@ -73,7 +73,7 @@ def load_source(
             RejectsFile(opened.name, opened.header, places, named=options.rejects_named)
         )
         target = DryRun(store()) if options.dry_run else store()
-        target.promise(options.promised)
+        target.promise(options.promised, uses=() if options.dry_run else _uses(options))
         seen = target.look()
         since = seen.position
         table = None if options.stages is None else read_stages(options.stages)
@@ -93,6 +93,16 @@ def load_source(
     if report.rejected:
         logger.info("load ended: %d of %d rows were rejected", report.rejected, report.read)
     return report
+
+
+def _uses(options: LoadOptions) -> list[str]:
+    """What not every collection can do."""
+    uses = {
+        "resume": options.resume,
+        "at": options.at is not None,
+        "delete_missing": options.delete_missing not in (None, False),
+    }
+    return [name for name, is_used in uses.items() if is_used]
 
 
 def _opened(source: Any, options: LoadOptions, show: ProgressCallback, keep: ExitStack) -> Source:

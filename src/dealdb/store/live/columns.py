@@ -14,6 +14,7 @@ from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged
 from dealdb.model.columns import bytes_of
+from dealdb.model.pipeline import Pipeline
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.first_look import FirstLook, first_look
 from dealdb.store.archive.manifest import read_manifest
@@ -89,7 +90,11 @@ class LiveColumns:
         self._schedule = CheckpointSchedule(self._link, self._keys)
 
     def snapshot(
-        self, names: Collection[str] | None = None, look: FirstLook | None = None
+        self,
+        names: Collection[str] | None = None,
+        look: FirstLook | None = None,
+        *,
+        newest: Position | None = None,
     ) -> Snapshot:
         """
         The deals as of now.
@@ -100,6 +105,8 @@ class LiveColumns:
             Columns that it must have, in lower or upper case; None for all. Others may be missing.
         look
             What the caller has just seen of the collection, if it has.
+        newest
+            The last commit, as the caller has just seen it: where the columns have it, nothing newer is asked for.
 
         Raises
         ------
@@ -112,7 +119,7 @@ class LiveColumns:
         the columns that were not asked for before.
         """
         with self._lock:
-            self._sync(names, look)
+            self._sync(names, look, newest=newest)
             if self.may_publish:
                 self._schedule.begin_if_due(self._replica)
             some = self._columns_of(names)
@@ -142,6 +149,11 @@ class LiveColumns:
                 self._ahead.begin()
             self._has_read_rows = True
             return found
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Stages as of the last commit that was read."""
+        return self._replica.pipeline
 
     def replica(self) -> Replica:
         """The state as of now with all columns, which stays as it is. Costs as ``snapshot`` does."""
@@ -219,11 +231,12 @@ class LiveColumns:
         names: Collection[str] | None,
         look: FirstLook | None = None,
         *,
+        newest: Position | None = None,
         follow: Callable[[Iterator[LogPage]], None] | None = None,
     ) -> None:
         """Bring the replica up to date, and have these columns in it."""
         began, origin = time.monotonic(), ""
-        pages = self._new_pages()
+        pages = self._new_pages(newest)
         read: Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
@@ -242,8 +255,10 @@ class LiveColumns:
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
-    def _new_pages(self) -> Iterator[LogPage] | None:
+    def _new_pages(self, newest: Position | None) -> Iterator[LogPage] | None:
         position = self._replica.position
+        if position == newest and position.seq:
+            return iter(())
         return read_since(self._link, self._keys.log, position) if position.seq else None
 
     def _follow(self, pages: Iterator[LogPage]) -> None:

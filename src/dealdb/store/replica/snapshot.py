@@ -148,14 +148,7 @@ def snapshot_of(
 ) -> Snapshot:
     """Snapshot of a replica as it is now, with all columns or these; shares them until they change."""
     if not replica.schema.fields:
-        standard = Schema.standard()
-        return Snapshot(
-            frame=empty_frame(standard),
-            schema=standard,
-            pipeline=replica.pipeline,
-            seq=replica.position.seq,
-            position=replica.position,
-        )
+        return nothing(Schema.standard(), replica)
     pipeline = replica.pipeline
     if not pipeline:
         # nobody has ever said what the stages mean; where somebody has, one that is left out is open
@@ -169,4 +162,16 @@ def snapshot_of(
         position=replica.position,
         whole_rows=whole_rows,
         text_changes=(replica.text_changes, len(replica.text_changes)),
+    )
+
+
+def nothing(schema: Schema, replica: Replica | None = None) -> Snapshot:
+    """What there is before the first deal, in a replica or none."""
+    replica = replica or Replica()
+    return Snapshot(
+        frame=empty_frame(schema),
+        schema=schema,
+        pipeline=replica.pipeline,
+        seq=replica.position.seq,
+        position=replica.position,
     )

@@ -64,7 +64,7 @@ def slot_of(tag: str) -> int:
 @cache
 def tag_of(number: int, partitions: int) -> str:
     """
-    Tag in the keys of a partition: the first of ``i``, ``i.1``, ``i.2`` ... that is in the partition's share of the slots.
+    Tag in the keys of a partition: the first of ``i``, ``i.1``, ``i.2`` ... whose slot is of its share.
 
     So the partitions lie evenly over the nodes of a cluster.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dealdb.errors import ConfigError, StoreDamaged
 from dealdb.store.keys import Keys
-from dealdb.store.layout import (
+from dealdb.store.partitions.layout import (
     SLOTS,
     Layout,
     check_partitions,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dealdb.store.keys import Keys
-from dealdb.store.layout import partition_of, slot_of, tag_of
+from dealdb.store.partitions.layout import partition_of, slot_of, tag_of
 from servers import Server
 
 

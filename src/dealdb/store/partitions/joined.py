@@ -1,0 +1,169 @@
+"""Snapshots of partitions joined into one of the collection, in pieces that nobody copies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from itertools import chain
+
+import polars as pl
+
+from dealdb.connection.fork import renew_in_child
+from dealdb.errors import StoreDamaged
+from dealdb.model.columns import nulls
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field
+from dealdb.store.log.entry import Position
+from dealdb.store.partitions.partition import Partition
+from dealdb.store.partitions.vector import vector_of
+from dealdb.store.replica.changing import retyped
+from dealdb.store.replica.snapshot import Snapshot
+
+
+class JoinedColumns:
+    """
+    The deals of all partitions, as fresh as each of them is.
+
+    Parameters
+    ----------
+    partitions
+        All of them, the head first.
+    """
+
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        self._partitions = partitions
+        self._start_empty()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin empty in a forked child: another thread of the parent may have been in the middle of a change."""
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, ...] | None, Snapshot] = {}
+        self._of: Sequence[Position] = ()
+
+    def snapshot(
+        self, newest: Sequence[Position], names: Collection[str] | None = None
+    ) -> Snapshot:
+        """
+        All deals as of now, with these columns at least.
+
+        Parameters
+        ----------
+        newest
+            The last commit of each partition, as the caller has just seen them; of the head after all others.
+        names
+            As of ``LiveColumns.snapshot``.
+
+        Raises
+        ------
+        StoreDamaged
+            If a partition has what the head has not had yet.
+
+        Cost
+        ----
+        None where nothing is new and the columns are at hand; else that of a query of each partition that has news.
+        """
+        asked = None if names is None else tuple(sorted(name.casefold() for name in names))
+        with self._lock:
+            if newest != self._of:
+                # given up first: a column that a frame refers to is copied before it is changed
+                self._made.clear()
+            elif asked in self._made:
+                return self._made[asked]
+            pieces = self._pieces(newest, names)
+            made = joined(pieces, self._partitions[0].own_pipeline, asked)
+            positions = [piece.position or Position() for piece in pieces]
+            if positions != self._of:
+                self._made.clear()
+                self._of = positions
+            self._made[asked] = made
+            return made
+
+    def _pieces(self, newest: Sequence[Position], names: Collection[str] | None) -> list[Snapshot]:
+        pieces = [
+            part.snapshot_at(position, names)
+            for part, position in zip(self._partitions, newest, strict=True)
+        ]
+        if _is_behind(pieces):
+            # a field has come since the head was read
+            pieces[0] = self._partitions[0].snapshot(names)
+        if _is_behind(pieces):
+            where, keys = self._partitions[0].link.settings.where, self._partitions[0].keys
+            raise StoreDamaged(
+                f"{where}: a partition of {keys.collection!r} has fields that the first one has not: a part of the "
+                "collection was set back to an older state, or removed"
+            )
+        return pieces
+
+
+def _is_behind(pieces: Sequence[Snapshot]) -> bool:
+    """Whether the head is behind another partition."""
+    head, *others = pieces
+    return any(piece.schema.version > head.schema.version for piece in others)
+
+
+def joined(
+    pieces: Sequence[Snapshot], pipeline: Pipeline, asked: Collection[str] | None = None
+) -> Snapshot:
+    """
+    One snapshot of those of all partitions: rows in the order of the partitions, columns as the head has them.
+
+    Parameters
+    ----------
+    pieces
+        Those of the partitions, the head's first. A column that one lacks is null there, and a narrower one gets wider.
+    pipeline
+        Stages as they are defined; none where nobody has.
+    asked
+        Columns to have, in lower case, where not all pieces have all of theirs; None for all.
+    """
+    schema = pieces[0].schema
+    if all(piece.has_all for piece in pieces):
+        asked = None
+    columns = [
+        _column(field, pieces)
+        for field in schema.fields
+        if asked is None or field.name.casefold() in asked
+    ]
+    heights = [piece.rows.height for piece in pieces]
+    position = vector_of([piece.position or Position() for piece in pieces])
+    return Snapshot(
+        frame=pl.DataFrame(columns) if columns else pl.DataFrame(height=sum(heights)),
+        kept=_kept(pieces, heights),
+        schema=schema,
+        pipeline=pipeline or _occurring(pieces),
+        seq=position.seq,
+        position=position,
+    )
+
+
+def _column(field: Field, pieces: Sequence[Snapshot]) -> pl.Series:
+    name = field.name
+    parts = [
+        retyped(piece.rows[name], piece.schema.get(name), field)
+        if name in piece.rows.columns
+        else nulls(field, piece.rows.height)
+        for piece in pieces
+    ]
+    # without its name, which older collections may have as a pattern of names
+    return pl.concat([part.alias("") for part in parts], rechunk=False).alias(name)
+
+
+def _kept(pieces: Sequence[Snapshot], heights: Sequence[int]) -> pl.Series | None:
+    if all(piece.kept is None for piece in pieces):
+        return None
+    return pl.concat(
+        pl.repeat(value=True, n=height, eager=True).alias("kept")
+        if piece.kept is None
+        else piece.kept.alias("kept")
+        for piece, height in zip(pieces, heights, strict=True)
+    )
+
+
+def _occurring(pieces: Sequence[Snapshot]) -> Pipeline:
+    """Nobody has ever said what the stages mean: those that occur."""
+    names = chain.from_iterable(piece.pipeline for piece in pieces)
+    return Pipeline().covering(sorted({stage.name for stage in names}))
