@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,14 @@ class Recorder:
     def depend(self) -> None:
         pass
 
-    def promise(self, durability: Durability | None = None) -> None:
+    @property
+    def partitions(self) -> int:
+        return 1
+
+    def split(self, batches: Iterable[Batch]) -> list[Batch]:
+        return list(batches)
+
+    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
         pass
 
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:

@@ -208,7 +208,7 @@ class DealDatabase:
         self._store = self._store_of_selected()
         self._feeds: WeakSet[Feed] = WeakSet()
 
-    def _store_of_selected(self) -> AnyStore:
+    def _store_of_selected(self) -> Store:
         parts = (
             self.connection.link(), self._collection, self._actor, self.cache, self._durability
         )  # fmt: skip
@@ -230,16 +230,16 @@ class DealDatabase:
         def use(store: AnyStore) -> None:
             # another database may have been selected meanwhile
             if self._store is first:
-                self._store = store
+                self._store = cast("Store", store)
 
-        # it has the methods of both
-        first = cast("AnyStore", FirstUse(single, divided, self._partitions, use))
+        # each has the methods of a store, or says of one that it can't be had
+        first = cast("Store", FirstUse(single, divided, self._partitions, use))
         return first
 
-    def _opened_store(self) -> AnyStore:
+    def _opened_store(self) -> Store:
         """The store, once it is known which one that is. One round trip at the first use of all."""
         store: object = self._store
-        return store.store() if isinstance(store, FirstUse) else self._store
+        return cast("Store", store.store()) if isinstance(store, FirstUse) else self._store
 
     @classmethod
     def from_url(
@@ -1705,6 +1705,6 @@ def _login_name() -> str:
         return ""
 
 
-def _asking(store: AnyStore, durability: str | None) -> AbstractContextManager[None]:
+def _asking(store: Store, durability: str | None) -> AbstractContextManager[None]:
     """Ask for a durability of its own for one change; None for that of the database."""
     return _AS_OPENED if durability is None else store.asking(Durability.of(durability))

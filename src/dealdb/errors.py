@@ -40,7 +40,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 class DealDBError(Exception):
     """
-    Base of every error that dealdb raises on purpose; pickled and read again, it has the same type, text and attributes.
+    Base of every error that dealdb raises on purpose; one that was pickled has the same type, text and attributes.
 
     Attributes
     ----------

@@ -245,16 +245,19 @@ class Store(StoreHistory, StoreBesides):
         """Number of deals. One round trip."""
         if (others := self._others.snapshot()) is not None:
             return others.height
-        return self._deals_in(self.link.call("HGET", self.keys.meta, "deals", retry=True))
+        return self._deals_in(
+            *self.link.call("HMGET", self.keys.meta, "deals", "format", retry=True)
+        )
 
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the log. One round trip."""
         others = self._others.snapshot()
-        look = [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)]
-        deals, entries = self.link.calls(look, retry=True)
-        return others.height if others else self._deals_in(deals), int(entries)
+        look = [("HMGET", self.keys.meta, "deals", "format"), ("XLEN", self.keys.log)]
+        state, entries = self.link.calls(look, retry=True)
+        return others.height if others else self._deals_in(*state), int(entries)
 
-    def _deals_in(self, found: bytes | None) -> int:
+    def _deals_in(self, found: bytes | None, form: bytes | None) -> int:
+        check_format(self.keys, form)
         return number_in(f"deals in {self.keys.meta!r}", found)
 
     def save(

@@ -26,7 +26,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.live.reading_ahead import ReadingAhead
 from dealdb.store.live.rebuild import Read, rebuilt
 from dealdb.store.log.entry import Entry, LogPage, Position
-from dealdb.store.log.reader import HistoryReset, read_since
+from dealdb.store.log.reader import HistoryReset, News, read_since
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import Snapshot, snapshot_of
 
@@ -94,7 +94,7 @@ class LiveColumns:
         names: Collection[str] | None = None,
         look: FirstLook | None = None,
         *,
-        newest: Position | None = None,
+        news: News | None = None,
     ) -> Snapshot:
         """
         The deals as of now.
@@ -105,8 +105,8 @@ class LiveColumns:
             Columns that it must have, in lower or upper case; None for all. Others may be missing.
         look
             What the caller has just seen of the collection, if it has.
-        newest
-            The last commit, as the caller has just seen it: where the columns have it, nothing newer is asked for.
+        news
+            What the caller has just seen of the log: where the columns have it all, nothing is asked for.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class LiveColumns:
         the columns that were not asked for before.
         """
         with self._lock:
-            self._sync(names, look, newest=newest)
+            self._sync(names, look, news=news)
             if self.may_publish:
                 self._schedule.begin_if_due(self._replica)
             some = self._columns_of(names)
@@ -149,6 +149,11 @@ class LiveColumns:
                 self._ahead.begin()
             self._has_read_rows = True
             return found
+
+    @property
+    def position(self) -> Position:
+        """The last commit that was read."""
+        return self._replica.position
 
     @property
     def pipeline(self) -> Pipeline:
@@ -231,12 +236,12 @@ class LiveColumns:
         names: Collection[str] | None,
         look: FirstLook | None = None,
         *,
-        newest: Position | None = None,
+        news: News | None = None,
         follow: Callable[[Iterator[LogPage]], None] | None = None,
     ) -> None:
         """Bring the replica up to date, and have these columns in it."""
         began, origin = time.monotonic(), ""
-        pages = self._new_pages(newest)
+        pages = self._new_pages(news)
         read: Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
@@ -255,11 +260,14 @@ class LiveColumns:
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
-    def _new_pages(self, newest: Position | None) -> Iterator[LogPage] | None:
+    def _new_pages(self, news: News | None) -> Iterator[LogPage] | None:
         position = self._replica.position
-        if position == newest and position.seq:
+        if not position.seq:
+            return None
+        if news is not None and news.newest == position:
             return iter(())
-        return read_since(self._link, self._keys.log, position) if position.seq else None
+        asked = news.entries if news is not None and news.since == position else None
+        return read_since(self._link, self._keys.log, position, asked)
 
     def _follow(self, pages: Iterator[LogPage]) -> None:
         for page in pages:

@@ -8,6 +8,14 @@ from dealdb.store.hashes import scan_names
 from dealdb.store.keys import FORMAT_OF_PARTITIONS, Keys
 from dealdb.store.partitions.layout import Layout
 
+# the format that the collection has, once it has one; HSETNX is no right that a user of dealdb needs otherwise
+_CLAIM = """
+local form = redis.call('HGET', KEYS[1], 'format')
+if form then return form end
+redis.call('HSET', KEYS[1], 'format', ARGV[1])
+return ARGV[1]
+"""
+
 
 class Beginning:
     """
@@ -78,9 +86,8 @@ class Beginning:
                 "which can't be adopted into partitions; nothing was written; choose another collection"
             )
         # from here on no program begins one without partitions
-        claim = ("HSETNX", self._keys.meta, "format", FORMAT_OF_PARTITIONS)
-        _, form = self._link.calls([claim, ("HGET", self._keys.meta, "format")], retry=True)
-        if form == FORMAT_OF_PARTITIONS:
+        claim = ("EVAL", _CLAIM, 1, self._keys.meta, FORMAT_OF_PARTITIONS)
+        if self._link.call(*claim, retry=True) == FORMAT_OF_PARTITIONS:
             text = Layout.new(self._partitions).to_json()
             self._link.call("SET", self._keys.layout, text, "NX", retry=True)
         layout, form = self._link.calls(self.looks, retry=True)

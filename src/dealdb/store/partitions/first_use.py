@@ -14,10 +14,10 @@ from dealdb.store.store import Store
 
 if TYPE_CHECKING:
     from dealdb.connection.server.health import ServerHealth
-    from dealdb.store.upkeep.doctor import Finding
 
     # what most collections don't need
     from dealdb.store.partitions.partitioned import PartitionedStore
+    from dealdb.store.upkeep.doctor import Finding
 
 AnyStore: TypeAlias = Union[Store, "PartitionedStore"]
 

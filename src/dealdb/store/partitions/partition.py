@@ -21,6 +21,7 @@ from dealdb.store.store import Store
 if TYPE_CHECKING:
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.log.entry import Position
+    from dealdb.store.log.reader import News
     from dealdb.store.replica.snapshot import Snapshot
 
 # each lost race means that another process got its change in; more losses than this are not a race
@@ -221,10 +222,15 @@ class Partition(Store):
         self.keep_up()
         return super().save(deal, expect_rev=expect_rev, must_exist=must_exist, at=at)
 
-    def snapshot_at(self, newest: Position, names: Collection[str] | None) -> Snapshot:
-        """Its deals as of now; no round trip where ``newest``, its last commit, and the columns are known."""
-        if not newest.seq:
+    @property
+    def read_up_to(self) -> Position:
+        """The last commit that its columns have."""
+        return self._live.position
+
+    def snapshot_of(self, news: News, names: Collection[str] | None) -> Snapshot:
+        """Its deals as of now; no round trip where ``news`` has what is new, and the columns are at hand."""
+        if not news.newest.seq:
             from dealdb.store.replica.snapshot import nothing
 
             return nothing(Schema(0, ()))
-        return self._live.snapshot(names, newest=newest)
+        return self._live.snapshot(names, news=news)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dealdb import ConflictError, DealDatabase, Kind, Pipeline, SchemaError, Stage
+from dealdb.database import LiveDeals
 from dealdb.errors import DealDBError
 from servers import Server
 
@@ -58,11 +59,13 @@ class Pair:
             assert len(db) == len(single) == theirs.height
             assert db.pipeline == single.pipeline
             assert dict(db.schema) == dict(single.schema)
-            self.held.append((mine, mine.rows()))
+            # not a copy: what it refers to is about to change
+            rows = LiveDeals(db).snapshot().rows
+            self.held.append((rows, rows.rows()))
             for ask in QUESTIONS:
                 assert outcome(ask, db) == outcome(ask, single)
-        for frame, rows in self.held:
-            assert frame.rows() == rows
+        for frame, before in self.held:
+            assert frame.rows() == before
 
 
 def plain(frame: pl.DataFrame) -> pl.DataFrame:
