@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from dealdb import DealDatabase
 from dealdb.connection import RedisConnection
 from dealdb.connection.pool import Pool
-from dealdb.connection.wire import Wire
+from dealdb.connection.protocol.wire import Wire
 from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 

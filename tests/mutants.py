@@ -31,6 +31,7 @@ FACTS = "tests/server/store/facts/test_event.py tests/server/loader/facts/test_r
 FOLD = "tests/unit/store/facts/test_event.py"
 FOLLOWED = "tests/unit/store/facts/following/test_continued.py"
 ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
+SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
@@ -152,7 +153,7 @@ MUTANTS = [
     ),
     Mutant(
         "a wire counts as ready while a reply is outstanding",
-        "../connection/wire.py",
+        "../connection/protocol/wire.py",
         "        # in this order no number of interrupts leaves an unread reply on a wire that counts as ready\n"
         "        self._ready = False\n",
         "",
@@ -687,13 +688,6 @@ MUTANTS = [
         "tests/unit/store/replica/test_replica.py",
     ),
     Mutant(
-        "ids that wait miss new deals",
-        "replica/gather.py",
-        "strict=True) if place >= first_row]",
-        "strict=True) if False]",
-        SEARCH_INDEX,
-    ),
-    Mutant(
         "columns that wait miss what came after the checkpoint",
         "replica/deferred.py",
         "for rows, values in self.changes[column.name]:\n            if rows is None:\n                column.extend",
@@ -879,6 +873,41 @@ MUTANTS = [
         "if self._entries and self._entries[-1].position.seq + 1 != entries[0].position.seq:",
         "if False:",
         "tests/server/store/checkpoint/test_checkpoint.py",
+    ),
+    Mutant(
+        "what a replaced primary answers is an answer",
+        "../connection/protocol/wire.py",
+        "if not self._is_named():\n            self.close()",
+        "if False:\n            self.close()",
+        SENTINELS,
+    ),
+    Mutant(
+        "a socket to a replaced primary is used again",
+        "../connection/protocol/wire.py",
+        "or self._has_unread() or not self._is_named():",
+        "or self._has_unread():",
+        SENTINELS,
+    ),
+    Mutant(
+        "a Sentinel that has missed the last election is believed",
+        "../connection/sentinels.py",
+        "key=lambda word: word.epoch)",
+        "key=lambda word: -word.epoch)",
+        SENTINELS,
+    ),
+    Mutant(
+        "a Sentinel that hangs is asked again and again",
+        "../connection/sentinels.py",
+        "self._left_alone[wire] = now + _LEFT_ALONE_S",
+        "pass",
+        SENTINELS,
+    ),
+    Mutant(
+        "a replica that the Sentinels name is taken for a primary",
+        "../connection/protocol/wire.py",
+        "if self._on_replica:\n                self.close()",
+        "if False:\n                self.close()",
+        SENTINELS,
     ),
     Mutant(
         "the index of words is not told of changed texts",

@@ -260,12 +260,12 @@ class DealDatabase:
         **settings: Any,
     ) -> Self:
         """
-        Database at a URL: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and db.
+        Database at a URL: ``redis://``, ``rediss://`` (TLS), ``unix://`` or ``redis+sentinel://``, with user and db.
 
         Parameters
         ----------
         url
-            Such as ``redis://user:password@host:port/db``.
+            Such as ``redis://user:password@host:port/db`` or ``redis+sentinel://s1,s2,s3/name/db``.
         collection, actor, cache, cache_mb, durability, allow_eviction, adopt, partitions, **settings
             As for the constructor, ``sql_`` ... too; they win over what the URL says.
 

@@ -19,7 +19,7 @@ from dealdb.errors import ConfigError
 DEFAULT = "default"
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1", re.IGNORECASE)
 _WHOLE = re.compile(r"[0-9]{1,9}")
-_PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
+_PASSWORD_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
 
 
 class SettingKind(NamedTuple):
@@ -158,7 +158,7 @@ def password_in(url: str) -> bool:
 
     Examples
     --------
-    >>> password_in("redis://:secret@host"), password_in("redis://host:6379")
+    >>> password_in("redis+sentinel://:secret@s1,s2/m"), password_in("redis://host:6379")
     (True, False)
     """
     return bool(_PASSWORD_IN_URL.match(url))
@@ -175,13 +175,17 @@ def sends_in_clear(url: str) -> bool:
     ...     for url in ("redis://db.example", "rediss://db.example", "redis://127.0.0.1:7000")
     ... ]
     [True, False, False]
+    >>> sends_in_clear("redis+sentinel://localhost:26379,s2/mymaster")
+    True
     """
     try:
         parts = urlsplit(url)
-        host = parts.hostname or "localhost"
+        places = parts.netloc.rpartition("@")[2].split(",")
+        hosts = [urlsplit(f"//{place}").hostname or "localhost" for place in places]
     except ValueError:
         return False
-    return parts.scheme == "redis" and not _LOOPBACK.fullmatch(host)
+    is_clear = parts.scheme in ("redis", "redis+sentinel")
+    return is_clear and not all(map(_LOOPBACK.fullmatch, hosts))
 
 
 def read_password(file: Chosen) -> str:

@@ -11,10 +11,16 @@ from typing import Any, TypeAlias
 from hiredis import pack_command
 
 from dealdb.connection.pool import Pool
+from dealdb.connection.protocol.translate import (
+    is_demoted,
+    is_not_now,
+    is_passing,
+    is_reply,
+    reason_of,
+)
+from dealdb.connection.protocol.wire import Wire
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
-from dealdb.connection.translate import is_demoted, is_not_now, is_passing, is_reply, reason_of
-from dealdb.connection.wire import Wire
 from dealdb.errors import SchemaError, ServerRefused, ServerUnavailable, StoreError
 
 logger = logging.getLogger(__name__)
@@ -220,7 +226,10 @@ class Link:
                     self._leave(wire)
                 # at once, but not again: a new socket leads to the new primary, or there is none yet
                 anew = demoted and not is_new
-                again = anew or (self._is_worth_another(failure) and not pauses.over)
+                again = anew or (
+                    (self._is_worth_another(failure) or self._will_be_replaced(failure))
+                    and not pauses.over
+                )
                 reason = reason_of(failure)
                 if (sent and not retry) or not again:
                     self._note_full(failure, commands)
@@ -262,8 +271,19 @@ class Link:
         if not isinstance(failure, ServerUnavailable):
             return False
         # a server that never once answered is a wrong address more often than one that restarts
-        known = self._pool.answered_at > 0 or self._revive is not None or is_not_now(failure)
+        known = (
+            self._pool.answered_at > 0
+            or self._revive is not None
+            or self._pool.is_watched
+            or is_not_now(failure)
+        )
         return known and is_passing(failure)
+
+    def _will_be_replaced(self, failure: StoreError) -> bool:
+        """Whether a server refuses changes until it is a primary, or has replicas, again: Sentinels see to that."""
+        if not self._pool.is_watched or failure.__cause__ is None:
+            return False
+        return is_demoted(failure.__cause__) or reason_of(failure) == "NOREPLICAS"
 
 
 class OwnLink(Link):

@@ -21,8 +21,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dealdb.connection.fork import renew_in_child
+from dealdb.connection.protocol.wire import HANG_UP_TIMEOUT_S, Wire
+from dealdb.connection.sentinels import Sentinels
 from dealdb.connection.settings import Settings
-from dealdb.connection.wire import HANG_UP_TIMEOUT_S, Wire
 from dealdb.errors import PoolTimeout, StoreError
 
 # a slot can fall free without a release, by a wire that was collected; a waiting caller looks this often
@@ -72,6 +73,8 @@ class Pool:
     """
     At most ``settings.max_connections`` sockets to one server, lent to one caller each.
 
+    Beside them it has one to each Sentinel that says where the server is.
+
     Parameters
     ----------
     settings
@@ -92,6 +95,7 @@ class Pool:
         self._asks_role = asks_role
         self.db = settings.db
         self.answered_at = 0.0
+        self._sentinels = Sentinels(settings) if settings.sentinels else None
         # commands that this user may not run -> until when nobody asks again
         self.denied: dict[str, float] = {}
         self._closed = False
@@ -204,6 +208,8 @@ class Pool:
                 waiter.gate.release()
         for wire in stale:
             wire.close()
+        if self._sentinels is not None:
+            self._sentinels.close()
 
     def cut(self) -> None:
         """End lent wires, so that a caller who waits for a reply stops waiting, even if the server hangs."""
@@ -231,7 +237,7 @@ class Pool:
         if self._idle and waiter.db == self.db:
             return self._take_idle(waiter)
         if len(held := self._held()) < self.settings.max_connections:
-            wire = Wire(self.settings, waiter.db, asks_role=self._asks_role)
+            wire = Wire(self.settings, waiter.db, asks_role=self._asks_role, finder=self._sentinels)
             wire.holder = waiter.thread
             self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
             return wire
@@ -249,6 +255,11 @@ class Pool:
     def is_closed(self) -> bool:
         """Whether it gives no wires any more."""
         return self._closed
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether Sentinels have said where the primary is, and will name another one when it fails."""
+        return self._sentinels is not None and self._sentinels.has_answered
 
     def refuse_if_closed(self) -> None:
         """Raise the error of who comes too late."""

@@ -63,7 +63,8 @@ class RedisConnection:
             Asked for a sentence on why the server fails, for errors and ``health``: ``EmbeddedServer.trouble``.
         settings
             Further attributes of ``Settings``: ``username max_connections pool_timeout_s socket_timeout_s
-            retry_deadline_s databases tls tls_ca tls_cert tls_key tls_insecure unix_socket``.
+            retry_deadline_s databases tls tls_ca tls_cert tls_key tls_insecure unix_socket sentinels sentinel_name
+            sentinel_username sentinel_password``.
 
         Raises
         ------
@@ -84,7 +85,7 @@ class RedisConnection:
         Parameters
         ----------
         url
-            ``redis://``, ``rediss://`` or ``unix://``, see ``dealdb.connection.url``.
+            ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``, see ``dealdb.connection.url``.
         settings
             Attributes of ``Settings``.
 

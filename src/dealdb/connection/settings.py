@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dealdb.connection.certificate import check_pair
+from dealdb.connection.endpoint import DEFAULT_SENTINEL_PORT, parse_endpoint
 from dealdb.errors import ConfigError
 from dealdb.secret import Secret
 
@@ -73,6 +74,12 @@ class Settings:
         Speak TLS without checking the certificate or name. Only a keyword argument can set it.
     unix_socket
         Path of the server's unix socket, or None for TCP.
+    sentinels
+        Addresses of Sentinels, as ``host`` or ``host:port``; they say where the primary is, instead of ``host``.
+    sentinel_name
+        What they call the primary.
+    sentinel_username, sentinel_password
+        Login to the Sentinels, or None; that of the server is never sent to them.
 
     Raises
     ------
@@ -105,6 +112,10 @@ class Settings:
     tls_key: Path | None = None
     tls_insecure: bool = False
     unix_socket: Path | None = None
+    sentinels: tuple[str, ...] = ()
+    sentinel_name: str | None = None
+    sentinel_username: str | None = None
+    sentinel_password: Secret | str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check_count("databases", self.databases)
@@ -115,10 +126,10 @@ class Settings:
             _check_seconds(name, getattr(self, name))
         for name in ("tls", "tls_insecure"):
             _check_switch(name, getattr(self, name))
-        self._check_login()
-        if isinstance(self.password, str):
-            object.__setattr__(self, "password", Secret(self.password))
+        for who in ("", "sentinel_"):
+            self._check_login(f"{who}username", f"{who}password")
         self._check_address()
+        self._check_sentinels()
         self._check_tls()
 
     def check_db(self, db: object) -> int:
@@ -135,16 +146,19 @@ class Settings:
             raise ConfigError(f"Redis database must be between 0 and {last}: got {db!r}")
         return db
 
-    def _check_login(self) -> None:
-        for name in ("username", "password"):
+    def _check_login(self, username: str, password: str) -> None:
+        for name in (username, password):
             value = getattr(self, name)
-            if name == "password" and isinstance(value, Secret):
+            if isinstance(value, Secret):
                 value = value.reveal()
             if value is not None and (not isinstance(value, str) or not value):
                 found = "an empty text" if value == "" else type(value).__name__
                 raise ConfigError(f"{name} must be a text or None: got {found}")
-        if self.username is not None and self.password is None:
-            raise ConfigError(f"username {self.username!r} needs a password")
+        user, secret = getattr(self, username), getattr(self, password)
+        if user is not None and secret is None:
+            raise ConfigError(f"{username} {user!r} needs a {password}")
+        if isinstance(secret, str):
+            object.__setattr__(self, password, Secret(secret))
 
     def _check_address(self) -> None:
         host: object = self.host
@@ -156,6 +170,26 @@ class Settings:
                 object.__setattr__(self, name, Path(value))
             elif value is not None and not isinstance(value, Path):
                 raise ConfigError(f"{name} must be a path or None: got {value!r}")
+
+    def _check_sentinels(self) -> None:
+        given: object = self.sentinels
+        if isinstance(given, str) or not all(isinstance(each, str) for each in _listed(given)):
+            raise ConfigError(f"sentinels must be a list of addresses: got {given!r}")
+        addresses = [parse_endpoint(each, DEFAULT_SENTINEL_PORT) for each in self.sentinels]
+        for address in addresses:
+            _check_port(address.port)
+        object.__setattr__(self, "sentinels", tuple(dict.fromkeys(map(str, addresses))))
+        name: object = self.sentinel_name
+        if name is not None and (not isinstance(name, str) or not name or _has_blank(name)):
+            raise ConfigError(f"sentinel_name must be the name of a primary: got {name!r}")
+        if bool(self.sentinels) != (name is not None):
+            raise ConfigError("sentinels and sentinel_name need each other")
+        if self.sentinel_password is not None and not self.sentinels:
+            raise ConfigError("sentinel_password needs sentinels")
+        if self.sentinels and self.unix_socket is not None:
+            raise ConfigError(
+                "unix_socket and sentinels both say where the server is: leave one out"
+            )
 
     def _check_tls(self) -> None:
         files = {name: path for name in _TLS_FILES if (path := getattr(self, name)) is not None}
@@ -192,8 +226,13 @@ class Settings:
         login = f"{self.username or ''}{secret}@" if secret else ""
         if self.unix_socket is not None:
             return f"unix://{login}{self.unix_socket}?db={db}"
+        scheme = "rediss" if self.tls else "redis"
+        if self.sentinels:
+            return (
+                f"{scheme}+sentinel://{login}{','.join(self.sentinels)}/{self.sentinel_name}/{db}"
+            )
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"redis{'s' if self.tls else ''}://{login}{host}:{self.port}/{db}"
+        return f"{scheme}://{login}{host}:{self.port}/{db}"
 
 
 def make_settings(values: Mapping[str, object]) -> Settings:
@@ -211,8 +250,8 @@ def make_settings(values: Mapping[str, object]) -> Settings:
     Traceback (most recent call last):
       ...
     dealdb.ConfigError: there is no setting 'timeout'; the settings are databases, db, host, \
-max_connections, password, pool_timeout_s, port, retry_deadline_s, socket_timeout_s, tls, tls_ca, \
-tls_cert, tls_insecure, tls_key, unix_socket, username
+max_connections, password, pool_timeout_s, port, retry_deadline_s, sentinel_name, sentinel_password, \
+sentinel_username, sentinels, socket_timeout_s, tls, tls_ca, tls_cert, tls_insecure, tls_key, unix_socket, username
     """
     known = sorted(entry.name for entry in fields(Settings))
     for name in values:
@@ -236,6 +275,10 @@ def _check_seconds(name: str, value: object) -> None:
     if type(value) not in (int, float) or not 0 < value < math.inf:  # type: ignore[operator]  # a number by now
         msg = f"{name} must be a number of seconds above 0: got {value!r}; waiting forever is not possible"
         raise ConfigError(msg)
+
+
+def _listed(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def _check_switch(name: str, value: object) -> None:

@@ -1,10 +1,11 @@
 """
 Server URLs, read strictly.
 
-``redis://[user[:password]@]host[:port][/db]``, ``rediss://...`` for TLS, and
-``unix://[user[:password]@]/path/to/socket[?db=n]``. What is not understood is refused rather than dropped:
-the usual parsers read ``/abc`` as database 0, print part of a password that holds ``#`` or ``/``, and let an
-option in the URL switch the TLS checks off.
+``redis://[user[:password]@]host[:port][/db]``, ``unix://[user[:password]@]/path/to/socket[?db=n]``, and
+``redis+sentinel://[user[:password]@]host[:port],host[:port]/name[/db]`` for the primary that Sentinels call
+``name``; ``rediss`` instead of ``redis`` for TLS. What is not understood is refused rather than dropped: the usual
+parsers read ``/abc`` as database 0, print part of a password that holds ``#`` or ``/``, and let an option in the
+URL switch the TLS checks off.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
+from dealdb.connection.endpoint import DEFAULT_SENTINEL_PORT, Endpoint
 from dealdb.errors import ConfigError
 
-SCHEMES = ("redis", "rediss", "unix")
+_SENTINEL = ("redis+sentinel", "rediss+sentinel")
+SCHEMES = ("redis", "rediss", "unix", *_SENTINEL)
 
 # what the value of an option may be is for Settings to say
 _OPTIONS: dict[str, Callable[[str], object]] = {
@@ -58,9 +61,10 @@ def parse_url(url: str) -> dict[str, object]:
     Parameters
     ----------
     url
-        ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database. User, password,
-        path and options are percent-decoded. Options after ``?``: ``databases db max_connections
-        pool_timeout_s retry_deadline_s socket_timeout_s``, and with ``rediss`` also ``tls_ca tls_cert tls_key``.
+        ``redis://``, ``rediss://`` (TLS), ``unix://`` or ``redis+sentinel://`` (``rediss+sentinel://``), with user,
+        password and database of the server. User, password, path and options are percent-decoded. Options after
+        ``?``: ``databases db max_connections pool_timeout_s retry_deadline_s socket_timeout_s``, and with ``rediss``
+        also ``tls_ca tls_cert tls_key``.
 
     Raises
     ------
@@ -82,15 +86,18 @@ password: %23 for #, %2F for /, %3F for ?, %40 for @, %3A for :, %25 for %
         raise ConfigError(f"the URL has a raw # in it: {_ENCODE_HINT}")
     login, rest = _split_login(rest)
     body, _, query = rest.partition("?")
+    db: dict[str, object]
     if scheme == "unix":
         address, db = _unix_address(body), {}
+    elif scheme in _SENTINEL:
+        address, db = _sentinels(body)
     else:
         authority, _, path = body.partition("/")
         address, db = _tcp_address(authority), _database(path)
     options = _options(query, scheme=scheme)
     if db and "db" in options:
         raise ConfigError("the URL names the database twice: as its path and as the option db")
-    tls: dict[str, object] = {"tls": True} if scheme == "rediss" else {}
+    tls: dict[str, object] = {"tls": True} if scheme.startswith("rediss") else {}
     return {**address, **tls, **login, **db, **options}
 
 
@@ -109,7 +116,9 @@ def _split_scheme(url: str) -> tuple[str, str]:
     scheme = scheme.lower()
     if not separator or scheme not in SCHEMES:
         # without a scheme the first part may be a login, so it isn't shown
-        raise ConfigError("the URL must begin with redis://, rediss:// or unix://")
+        raise ConfigError(
+            "the URL must begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://"
+        )
     return scheme, rest
 
 
@@ -166,6 +175,23 @@ def _tcp_address(authority: str) -> dict[str, object]:
     return {**found, "port": int(port)} if port else found
 
 
+def _sentinels(body: str) -> tuple[dict[str, object], dict[str, object]]:
+    authority, _, path = body.partition("/")
+    name, _, db = path.partition("/")
+    found = [_tcp_address(each) for each in authority.split(",")]
+    if not name or not all("host" in each for each in found):
+        raise ConfigError(
+            "a redis+sentinel:// URL needs the addresses of Sentinels and their name of the primary, "
+            "such as redis+sentinel://s1,s2,s3/mymaster/0"
+        )
+    addresses = [
+        Endpoint(str(each["host"]), int(str(each.get("port", DEFAULT_SENTINEL_PORT))))
+        for each in found
+    ]
+    names = {"sentinels": tuple(map(str, addresses)), "sentinel_name": _decode(name, "path")}
+    return dict(names), _database(db)
+
+
 def _database(path: str) -> dict[str, object]:
     if not path:
         return {}
@@ -175,7 +201,7 @@ def _database(path: str) -> dict[str, object]:
 
 
 def _options(query: str, *, scheme: str) -> dict[str, object]:
-    known = [name for name in _OPTIONS if name not in _ONLY_TLS or scheme == "rediss"]
+    known = [name for name in _OPTIONS if name not in _ONLY_TLS or scheme.startswith("rediss")]
     found: dict[str, object] = {}
     for part in query.split("&") if query else ():
         name, _, text = part.partition("=")

@@ -283,7 +283,7 @@ def test_a_replica_given_on_purpose_is_read_from(pair: Pair) -> None:
 def test_a_reader_that_began_at_a_replica_follows_the_address(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.connection.wire.REPLICA_TRUST_S", 0.2)
+    monkeypatch.setattr("dealdb.connection.protocol.wire.REPLICA_TRUST_S", 0.2)
     with database(pair) as db:
         db.save_deal({"id": 1})
         assert eventually(lambda: pair.is_up(pair.second, pair.first))

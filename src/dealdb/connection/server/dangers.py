@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dealdb.connection.link import Link
-from dealdb.connection.replies import NO_CLUSTER
+from dealdb.connection.protocol.replies import NO_CLUSTER
 from dealdb.connection.server.info import ask_config, ask_info, flavor, is_denied, mode, whole
 from dealdb.connection.server.telling import sentinel
 
@@ -110,6 +110,7 @@ def _cluster(told: Told) -> Iterator[Danger]:
 def _replicas(told: Told) -> Iterator[Danger]:
     # the server says how many are in step only if it wants some
     if "min_slaves_good_slaves" not in told.info:
+        yield from _unwatched(told.number("connected_slaves"))
         return
     good = told.number("min_slaves_good_slaves")
     wanted = whole(told.config("min-replicas-to-write")) or 1
@@ -117,6 +118,20 @@ def _replicas(told: Told) -> Iterator[Danger]:
         found = f"the server takes changes only with {wanted} replicas in step (min-replicas-to-write), and has {good}"
         advice = "bring the replicas back, or lower min-replicas-to-write"
         yield Danger(check="replicas", grave=True, found=found, advice=advice)
+
+
+def _unwatched(n_replicas: int) -> Iterator[Danger]:
+    """A primary that freezes or is cut off acknowledges changes, and drops them once a replica has taken its place."""
+    if n_replicas:
+        found = (
+            f"the server acknowledges changes that none of its replicas has (it has {n_replicas}, and "
+            "min-replicas-to-write is 0): they are lost when a replica takes its place"
+        )
+        advice = (
+            "connect by redis+sentinel://, and with two replicas or more set min-replicas-to-write 1; a client on a "
+            "fixed address lost all that it saved in the ten seconds after a replaced primary woke up"
+        )
+        yield Danger(check="replicas", grave=False, found=found, advice=advice)
 
 
 def _disk(told: Told) -> Iterator[Danger]:

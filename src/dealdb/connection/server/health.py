@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dealdb.connection.link import Link
+from dealdb.connection.protocol.translate import is_missing_right
 from dealdb.connection.server.dangers import find_dangers
 from dealdb.connection.server.info import (
     ask_config,
@@ -16,7 +17,6 @@ from dealdb.connection.server.info import (
     removes_deals,
     whole,
 )
-from dealdb.connection.translate import is_missing_right
 from dealdb.errors import AccessDenied, ServerRefused
 
 UNKNOWN = "unknown"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from dealdb.connection.link import Link
-from dealdb.connection.translate import is_missing_right
+from dealdb.connection.protocol.translate import is_missing_right
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 
 # seconds in which a right that a user lacks is not asked for again by health: each try is an entry in the ACL LOG

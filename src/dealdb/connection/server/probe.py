@@ -8,7 +8,7 @@ import time
 
 from dealdb.connection.fork import renew_in_child
 from dealdb.connection.pool import Pool
-from dealdb.connection.translate import is_missing_right
+from dealdb.connection.protocol.translate import is_missing_right
 from dealdb.errors import PoolTimeout, ServerRefused, StoreError
 
 # the caller is promised an answer within a second; the rest is for the thread to start and the verdict to come back

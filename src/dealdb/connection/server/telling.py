@@ -13,11 +13,12 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.link import Argument, Link, OwnLink
 from dealdb.connection.pool import Pool
+from dealdb.connection.protocol.translate import is_cut, is_unknown_command
+from dealdb.connection.protocol.wire import overhear
 from dealdb.connection.server.info import ask_info, mode
-from dealdb.connection.translate import is_cut, is_unknown_command
-from dealdb.connection.wire import overhear
 from dealdb.errors import ServerRefused, ServerUnavailable, StoreError
 
 # seconds that each question may take: it is asked when the caller has waited already
@@ -130,19 +131,22 @@ def sentinel(link: Link) -> str | None:
         found = _primaries(link)
     except StoreError:
         return None
-    named = f", now {' and '.join(found)}" if found else ""
-    return f"this is a Sentinel, which holds no deals: connect to the primary that it names{named}"
+    settings = link.settings
+    scheme, at = "rediss" if settings.tls else "redis", Endpoint(settings.host, settings.port)
+    urls = " or ".join(f"{scheme}+sentinel://{at}/{name} (now {where})" for name, where in found)
+    urls = urls or f"{scheme}+sentinel://{at}/NAME, NAME being what it calls the primary"
+    return f"this is a Sentinel, which holds no deals: connect to {urls}"
 
 
-def _primaries(link: Link) -> list[str]:
-    """Addresses of the primaries that a Sentinel watches, those that it names."""
+def _primaries(link: Link) -> list[tuple[str, Endpoint]]:
+    """Names and addresses of the primaries that a Sentinel watches."""
     try:
         masters = link.call("SENTINEL", "MASTERS")
     except StoreError:
         return []
     facts = [dict(zip(master[::2], master[1::2], strict=True)) for master in masters]
     return [
-        f"{fact[b'ip'].decode()}:{fact[b'port'].decode()} ({fact[b'name'].decode()})"
+        (fact[b"name"].decode(), Endpoint(fact[b"ip"].decode(), int(fact[b"port"])))
         for fact in facts
     ]
 

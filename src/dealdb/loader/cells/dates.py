@@ -209,7 +209,7 @@ def _moments(texts: pl.Series, order: str) -> pl.Series:
 
 
 def real_dates(texts: pl.Series) -> pl.Series:
-    """Dates of texts such as 2026-01-31; null for a day that no calendar has, or that no reader of the store could name."""
+    """Dates of texts such as 2026-01-31; null for a day that no calendar has, or no reader of the store a name for."""
     found = texts.str.to_date("%Y-%m-%d", strict=False)
     return _within(found, date.min, date.max)
 

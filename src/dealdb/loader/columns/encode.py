@@ -40,13 +40,11 @@ from dealdb.model.schema import (
 from dealdb.store.commit.batch import AT, Batch
 
 _GROUP = "\0group"
-_EXPECTED: dict[FieldType, tuple[str, str]] = {
+_MOST_DIGITS = f"a number of at most {MAX_WHOLE_DIGITS} digits and {MAX_SCALE} decimals"
+_EXPECTED = {
     FieldType.INT: ("not-an-integer", "a whole number of at most 64 bits"),
     FieldType.FLOAT: ("not-a-number", "a finite number"),
-    FieldType.DECIMAL: (
-        "not-a-number",
-        f"a number of at most {MAX_WHOLE_DIGITS} digits and {MAX_SCALE} decimals",
-    ),
+    FieldType.DECIMAL: ("not-a-number", _MOST_DIGITS),
     FieldType.BOOL: ("not-a-bool", "true or false"),
     FieldType.DATE: ("not-a-date", "a date such as 2026-01-31"),
     FieldType.DATETIME: ("not-a-datetime", "a date and time such as 2026-01-31T09:30:00Z"),
@@ -297,13 +295,10 @@ def _texts(
 
 
 def _is_encoded(chunk: Chunk, column: ColumnPlan, form: FieldType | None) -> bool:
-    """
-    Whether its cells are the field's texts already: of probabilities that depends on what they count to.
-
-    Of the plain forms, decimals may have zeros behind them.
-    """
+    """Whether its cells are the field's texts already: of probabilities that depends on what they count to."""
     is_changed = column.field.name == "probability" or column.minor_digits != 0
     declared = chunk.types.get(column.header) if column.header in chunk.encoded else None
+    # plain decimals may have zeros behind them
     plain = None if form is FieldType.DECIMAL else form
     return not is_changed and column.field.type in (declared, plain)
 

@@ -215,8 +215,7 @@ class Profile:
             return
         form = plain_type(texts) if declared is None else None
         if form and seen.take_plain(texts, form, kind):
-            if target == "probability":
-                seen.greatest = max(seen.greatest, greatest(texts))
+            seen.greatest = max(seen.greatest, greatest(texts) if target == "probability" else 0.0)
             return
         # what has its final form leaves no question open
         is_encoded = is_encoded and kind in (None, declared)

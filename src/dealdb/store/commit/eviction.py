@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dealdb.connection import Link
+from dealdb.connection.protocol.translate import is_cut
 from dealdb.connection.server.info import ask_info, removes_deals
-from dealdb.connection.translate import is_cut
 from dealdb.errors import NotDurable, ServerUnavailable
 
 

@@ -72,8 +72,8 @@ def test_a_sentinel_names_the_primary(
     port = free_port()
     settings = tmp_path / "sentinel.conf"
     settings.write_text(f"port {port}\nsentinel monitor mine 127.0.0.1 {server.port} 1\n")
-    primary = f"127.0.0.1:{server.port} (mine)"
-    said = f"this is a Sentinel, which holds no deals: connect to the primary that it names, now {primary}"
+    known_as = f"redis+sentinel://127.0.0.1:{port}/mine"
+    said = f"this is a Sentinel, which holds no deals: connect to {known_as} (now 127.0.0.1:{server.port})"
     with program(binary, settings, "--sentinel"):
         assert eventually(lambda: listens(port))
         for url in (f"redis://127.0.0.1:{port}", f"redis://127.0.0.1:{port}/3"):
@@ -85,6 +85,8 @@ def test_a_sentinel_names_the_primary(
                     assert caught.value.reply == "ERR"
                 assert any(said in warning for warning in db.health().warnings)
         ran = run("doctor", "--json", "--url", f"redis://127.0.0.1:{port}")
+        with DealDatabase.from_url(known_as) as db:
+            assert db.save_deal({"id": 1}).outcome == "inserted"
     assert ran.code == 1
     assert list(failing(ran)) == ["server"]
     assert said == failing(ran)["server"].replace(" -> ", ": ")

@@ -16,7 +16,7 @@ import pytest
 
 import dealdb
 from dealdb import DealDatabase
-from dealdb.connection.wire import Wire
+from dealdb.connection.protocol.wire import Wire
 from servers import Server
 
 SOURCE = str(Path(dealdb.__file__).parent)

@@ -16,7 +16,7 @@ from redis._parsers.base import BaseParser
 from redis._parsers.hiredis import NOT_ENOUGH_DATA, _HiredisParser
 from redis.exceptions import RedisError, TimeoutError
 
-from dealdb.connection.replies import ReplyBeyondBounds
+from dealdb.connection.protocol.replies import ReplyBeyondBounds
 
 # no server takes a larger value (proto-max-bulk-len), so none has one to send
 MOST_BYTES = 512 * 2**20

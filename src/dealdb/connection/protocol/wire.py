@@ -23,19 +23,16 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
-from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import RedisError
-from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry
 
-from dealdb.connection.redis_py import BoundedParser, RedisPyParts, error_reply
+from dealdb.connection.endpoint import Endpoint
+from dealdb.connection.protocol.connecting import READ_BYTES, new_connection
+from dealdb.connection.protocol.redis_py import RedisPyParts, error_reply
+from dealdb.connection.protocol.translate import is_demoted, translate
 from dealdb.connection.settings import Settings
-from dealdb.connection.translate import is_demoted, translate
-from dealdb.errors import StoreError
-from dealdb.secret import Secret
+from dealdb.errors import ServerUnavailable, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +43,24 @@ IDLE_CHECK_TIMEOUT_S = 1.0
 PIECE_BYTES = 262_144
 # many small commands go together: each sending is a call of the system
 _SENT_AT_ONCE_BYTES = 65_536
-# how much of a reply is taken at a time: the client's own 32 KiB cost a process a fifth of its start
-_READ_BYTES = 262_144
 # how long a socket that we give up waits for the server to close its end
 HANG_UP_TIMEOUT_S = 0.2
 # how long a replica is what its address leads to, without a new look
 REPLICA_TRUST_S = 1.0
 _PING = b"*1\r\n$4\r\nPING\r\n"
 _HELLO = b"*1\r\n$5\r\nHELLO\r\n"
+
+
+class Finder(Protocol):
+    """Who says where the server is, where that may change."""
+
+    def primary(self) -> Endpoint:
+        """Its address now; ServerUnavailable where nobody says."""
+        ...
+
+    def still_name(self, address: Endpoint) -> bool:
+        """Whether an address is still that."""
+        ...
 
 
 class Wire:
@@ -75,7 +82,9 @@ class Wire:
     __slots__ = (
         *(
             "__weakref__",
+            "_address",
             "_connection",
+            "_finder",
             "_opened_at",
             "_parts",
             "_poller",
@@ -86,10 +95,15 @@ class Wire:
         *("_on_replica", "_was_primary", "db", "holder", "none_ran", "used_at"),
     )
 
-    def __init__(self, settings: Settings, db: int, *, asks_role: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, db: int, *, asks_role: bool = True, finder: Finder | None = None
+    ) -> None:
         self._settings = settings
+        self._finder = finder
+        # what the finder named for the socket that is open
+        self._address: Endpoint | None = None
         self._question = _HELLO if asks_role else b""
-        self._use(_new_connection(settings, db))
+        self._use(new_connection(settings, db))
         self._ready = False
         self.db = db
         self.holder: int | None = None
@@ -114,15 +128,22 @@ class Wire:
         return self._was_primary or time.monotonic() - self._opened_at > REPLICA_TRUST_S
 
     def is_sound(self) -> bool:
-        """Whether it is connected, with nothing unread, and the server still at the other end."""
-        if not self._ready or self._has_unread():
+        """Whether it is connected, with nothing unread, and the server still at the other end, and what it was."""
+        if not self._ready or self._has_unread() or not self._is_named():
             return False
         return time.monotonic() - self.used_at < IDLE_CHECK_S or self._answers()
 
     def connect(self, timeout_s: float | None = None) -> None:
-        """Open the socket, log in and choose the database, after closing what was open before."""
+        """
+        Open the socket, log in and choose the database, after closing what was open before.
+
+        Where a finder says where the primary is, the server is asked whether it is one.
+        """
         self.close()
         connection = self._connection
+        if self._finder is not None:
+            self._address = self._finder.primary()
+            connection.host, connection.port = self._address
         connection.socket_connect_timeout = timeout_s or self._settings.socket_timeout_s
         try:
             connection.connect()
@@ -140,6 +161,12 @@ class Wire:
             # an interrupt in the middle leaves a socket that is logged in but on database 0
             if not self._ready:
                 self.close()
+        if self._address is not None and self._question:
+            self._replies(_pieces(self._question), 0, timeout_s)
+            if self._on_replica:
+                self.close()
+                msg = f"{self._where} is not a primary yet, though the Sentinels name it: they may be choosing one"
+                raise ServerUnavailable(msg)
         logger.info("%s %s", "reconnected to" if again else "connected to", self._where)
 
     def exchange(self, packed: bytes, timeout_s: float | None = None) -> Any:
@@ -154,7 +181,12 @@ class Wire:
         return reply
 
     def exchange_many(
-        self, packed: Iterable[bytes], count: int, *, keep_errors: bool = False
+        self,
+        packed: Iterable[bytes],
+        count: int,
+        *,
+        keep_errors: bool = False,
+        timeout_s: float | None = None,
     ) -> list[Any]:
         """
         Send packed commands together and read all replies; then the first error reply is raised.
@@ -163,7 +195,7 @@ class Wire:
         take their places.
         """
         self.none_ran = False
-        replies = self._replies(_joined(chain([self._question], packed)), count)
+        replies = self._replies(_joined(chain([self._question], packed)), count, timeout_s)
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
         if refusals and keep_errors:
@@ -193,7 +225,17 @@ class Wire:
                 self.close()
         if self._question:
             self._note_role(replies.pop(0))
+        if not self._is_named():
+            self.close()
+            msg = f"{self._where} answered, but is no primary any more: what it did since then gets lost"
+            raise ServerUnavailable(msg)
         return replies
+
+    def _is_named(self) -> bool:
+        """Whether its server is what the finder names; true of all where there is none."""
+        if self._finder is None or self._address is None:
+            return True
+        return self._finder.still_name(self._address)
 
     def _has_unread(self) -> bool:
         """Whether anything has come unasked, the end of the connection too."""
@@ -260,7 +302,7 @@ class Wire:
         """Leave the database for another one, by a new socket."""
         self.hang_up()
         self.finish(HANG_UP_TIMEOUT_S)
-        self._use(_new_connection(self._settings, db))
+        self._use(new_connection(self._settings, db))
         self._opened_at = 0.0
         self.db = db
 
@@ -274,7 +316,8 @@ class Wire:
 
     @property
     def _where(self) -> str:
-        return self._settings.where_db(self.db)
+        where = self._settings.where_db(self.db)
+        return f"{where} (now {self._address})" if self._address else where
 
 
 def _keep_no_socket(interrupt: BaseException) -> None:
@@ -287,48 +330,6 @@ def _shut_down(open_socket: socket.socket, how: int) -> None:
     socket.socket.shutdown(open_socket, how)
 
 
-def _new_connection(settings: Settings, db: int) -> Any:
-    """Build a connection of the client's, unconnected."""
-    # Any: the client's classes are only half typed
-    common: dict[str, Any] = {
-        "db": db,
-        "username": settings.username,
-        "password": settings.password.reveal()
-        if isinstance(settings.password, Secret)
-        else settings.password,
-        "socket_timeout": settings.socket_timeout_s,
-        "socket_connect_timeout": settings.socket_timeout_s,
-        "socket_read_size": _READ_BYTES,
-        "parser_class": BoundedParser,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-        "legacy_responses": True,
-        "decode_responses": False,
-        "driver_info": None,
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
-    }
-    kind: Any
-    if settings.unix_socket is not None:
-        kind, common["path"] = UnixDomainSocketConnection, str(settings.unix_socket)
-        return kind(**common)
-    common |= {"host": settings.host, "port": settings.port}
-    if not settings.tls:
-        kind = Connection
-        return kind(**common)
-    if settings.tls_insecure:
-        common |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    files = {
-        "ssl_ca_certs": settings.tls_ca,
-        "ssl_certfile": settings.tls_cert,
-        "ssl_keyfile": settings.tls_key,
-    }
-    common |= {name: path and str(path) for name, path in files.items()}
-    # a key that is encrypted by now would make OpenSSL ask at the terminal
-    common["ssl_password"] = ""
-    kind = SSLConnection
-    return kind(**common)
-
-
 def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
     """
     What a server says to a connection before it is asked anything; None where it waits to be asked.
@@ -336,12 +337,15 @@ def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
     A server that lets nobody in, or wants a certificate, says so and hangs up. A sender sees at that moment
     only the broken link, and what the server said is lost.
     """
-    connection = _new_connection(settings, settings.db)
+    connection = new_connection(settings, settings.db)
     connection.socket_connect_timeout = timeout_s
+    if settings.sentinels:
+        # whoever they name has said what it had to say when it was asked for its role
+        return None
     try:
         with RedisPyParts(connection).bare_socket() as open_socket:
             open_socket.settimeout(timeout_s)
-            said = open_socket.recv(_READ_BYTES)
+            said = open_socket.recv(READ_BYTES)
         if not said.startswith(b"-"):
             return None
         raise error_reply(said[1:].decode(errors="replace").strip())

@@ -8,7 +8,12 @@ import pytest
 from redis import exceptions as client
 from redis._parsers.base import BaseParser
 
-from dealdb.connection.translate import is_missing_right, is_passing, is_unknown_command, translate
+from dealdb.connection.protocol.translate import (
+    is_missing_right,
+    is_passing,
+    is_unknown_command,
+    translate,
+)
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 WHERE = "redis://:***@h:6379/0"
@@ -171,7 +176,7 @@ def test_every_reply_that_bears_on_a_save_has_cause_and_remedy() -> None:
         "ServerUnavailable": "LOADING BUSY MASTERDOWN CLUSTERDOWN TRYAGAIN",
         "AccessDenied": "NOAUTH WRONGPASS NOPERM DENIED",
     }
-    page = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "errors.md").read_text()
     for kind, word in [(kind, word) for kind, words in kinds.items() for word in words.split()]:
         text = "7 h:6379" if word in ("MOVED", "ASK") else "as the server says it. And more of it."
         error = translate(answered(f"{word} {text}"), WHERE)

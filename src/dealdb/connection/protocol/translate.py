@@ -14,7 +14,7 @@ import ssl
 
 from redis import exceptions as client
 
-from dealdb.connection.replies import ErrorReply, ReplyBeyondBounds, parse_reply
+from dealdb.connection.protocol.replies import ErrorReply, ReplyBeyondBounds, parse_reply
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 _LOGIN_REFUSED = (

@@ -44,7 +44,7 @@ def test_socket_that_idled_long_is_asked_before_use(
     new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = new_server()
-    monkeypatch.setattr("dealdb.connection.wire.IDLE_CHECK_S", 0.0)
+    monkeypatch.setattr("dealdb.connection.protocol.wire.IDLE_CHECK_S", 0.0)
     with connected(server) as connection:
         connection.ping()
         with server.client() as client:

@@ -13,9 +13,9 @@ from redis._parsers.base import BaseParser
 from redis._parsers.hiredis import NOT_ENOUGH_DATA, _HiredisParser
 from redis.exceptions import ResponseError
 
-from dealdb.connection.redis_py import RedisPyParts, error_reply
+from dealdb.connection.protocol.connecting import new_connection
+from dealdb.connection.protocol.redis_py import RedisPyParts, error_reply
 from dealdb.connection.settings import Settings
-from dealdb.connection.wire import _new_connection
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def test_each_part_is_where_we_look_for_it(listener: socket.socket) -> None:
-    ours = _new_connection(Settings(host="127.0.0.1", port=listener.getsockname()[1]), 0)
+    ours = new_connection(Settings(host="127.0.0.1", port=listener.getsockname()[1]), 0)
     assert ours._sock is None
     assert isinstance(ours._parser, _HiredisParser)
     assert "timeout" in inspect.signature(_HiredisParser.read_response).parameters
@@ -47,7 +47,7 @@ def test_each_part_is_where_we_look_for_it(listener: socket.socket) -> None:
 
 
 def test_replies_come_one_by_one_and_what_came_with_them_is_seen(listener: socket.socket) -> None:
-    ours = _new_connection(Settings(host="127.0.0.1", port=listener.getsockname()[1]), 0)
+    ours = new_connection(Settings(host="127.0.0.1", port=listener.getsockname()[1]), 0)
     parts = RedisPyParts(ours)
     assert parts.has_read_ahead(tls=False)
     ours.connect()

@@ -1,0 +1,249 @@
+"""Sentinels say where the primary is: real ones, of servers that are killed, frozen and replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.connection import RedisConnection, sentinels
+from dealdb.connection.sentinels import Sentinels
+from dealdb.errors import DealDBError, ServerUnavailable
+from failovers import Savers, lost
+from servers import Server, free_port
+from watched import NAME, Watch, Watched, watched
+
+PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
+
+
+@pytest.fixture
+def group(new_server: Callable[..., Server], tmp_path: Path) -> Iterator[Watched]:
+    with watched(new_server, tmp_path) as found:
+        yield found
+
+
+def test_the_primary_is_found_and_the_next_one_when_it_is_killed(group: Watched) -> None:
+    with DealDatabase.from_url(group.url, **PATIENT) as db:
+        db.save_deal({"id": "d1", "amount": 1})
+        assert db.get_deal("d1") is not None
+        old = group.primary()
+        assert [each for each in group.servers if roles(each) == "master"] == [old]
+        with old.client() as client:
+            assert client.execute_command("WAIT", 2, 5_000) == 2
+        old.kill()
+        # the same database object, and no word of the other server
+        assert db.save_deal({"id": "d1", "amount": 2}).outcome == "updated"
+        assert db.query.frame()["amount"].to_list() == [2]
+        assert group.primary() is not old
+
+
+def roles(server: Server) -> str:
+    with server.client() as client:
+        return str(client.info("replication")["role"])
+
+
+def test_a_primary_that_froze_is_left_before_it_knows_that_it_was_replaced(group: Watched) -> None:
+    with DealDatabase.from_url(group.url, **PATIENT) as db:
+        for n in range(3):
+            db.save_deal({"id": n, "amount": 0})
+        old = group.primary()
+        with old.client() as client:
+            assert client.execute_command("WAIT", 2, 5_000) == 2
+        with old.frozen():
+            new = group.wait_for_another(old)
+        # it takes changes still, over the socket that the pool has kept
+        assert roles(old) == "master"
+        for n in range(3):
+            db.save_deal({"id": n, "amount": n + 1})
+        with new.client() as client:
+            assert [client.hget(f"deal:{n}", "amount") for n in range(3)] == [b"1", b"2", b"3"]
+
+
+def test_what_a_replaced_primary_answers_is_not_taken_for_an_answer(group: Watched) -> None:
+    """The command is on its way while it freezes: it carries it out when it wakes, and then drops it."""
+    with RedisConnection().connect_url(
+        group.url, socket_timeout_s=30, retry_deadline_s=0.1
+    ) as connection:
+        link = connection.link()
+        link.call("SET", "key", "before")
+        old = group.primary()
+        failures: list[DealDBError] = []
+
+        def write() -> None:
+            try:
+                link.call("SET", "key", "during")
+            except DealDBError as problem:
+                failures.append(problem)
+
+        with old.frozen():
+            writer = threading.Thread(target=write)
+            writer.start()
+            new = group.wait_for_another(old)
+        writer.join(30)
+        [failure] = failures
+        assert isinstance(failure, ServerUnavailable)
+        assert failure.sent
+        assert f"127.0.0.1:{old.port}" in str(failure)
+        with new.client() as client:
+            assert client.get("key") == b"before"
+
+
+def test_a_sentinel_that_is_gone_or_hangs_is_left_alone(group: Watched) -> None:
+    gone, hanging, last = group.sentinels
+    gone.end()
+    hanging.signal(signal.SIGSTOP)
+    try:
+        with RedisConnection().connect_url(group.url) as connection:
+            began = time.monotonic()
+            connection.link().call("SET", "key", "value")
+            assert time.monotonic() - began < 5
+            began, n = time.monotonic(), 0
+            while time.monotonic() - began < 3 * sentinels.TRUSTED_S:
+                connection.link().call("GET", "key")
+                n += 1
+            # each would wait for half a second else
+            assert n > 100
+            last.signal(signal.SIGSTOP)
+            # nobody watches any more, and the server is as it was
+            time.sleep(sentinels.TRUSTED_S)
+            assert connection.link().call("GET", "key") == b"value"
+            last.signal(signal.SIGCONT)
+    finally:
+        hanging.signal(signal.SIGCONT)
+
+
+def test_the_sentinel_of_the_latest_election_is_believed(group: Watched, tmp_path: Path) -> None:
+    """One that slept knows the old primary only, until the others tell it."""
+    old = group.primary()
+    sleeper = group.sentinels[0]
+    sleeper.signal(signal.SIGSTOP)
+    old.kill()
+    new = group.wait_for_another(old)
+    found = Sentinels(RedisConnection().connect_url(group.url).settings)
+    try:
+        assert found.primary().port == new.port
+        sleeper.signal(signal.SIGCONT)
+        # whatever it says at this moment
+        assert found.primary().port == new.port
+    finally:
+        found.close()
+
+
+def test_a_replica_that_they_name_is_not_asked_until_it_is_a_primary(
+    new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server, other = new_server(), new_server()
+    sentinel = Watch(server.binary, tmp_path / "s", server)
+    settings: dict[str, Any] = {
+        "sentinels": [sentinel.address],
+        "sentinel_name": NAME,
+        "retry_deadline_s": 0.5,
+    }
+    try:
+        with RedisConnection().connect(**settings) as connection:
+            assert wait_for_ping(connection)
+        server.demote(other)
+        with RedisConnection().connect(**settings) as connection:
+            with pytest.raises(ServerUnavailable, match="is not a primary yet"):
+                connection.link().call("GET", "key", retry=True)
+            server.promote()
+            assert connection.link().call("GET", "key", retry=True) is None
+    finally:
+        sentinel.end()
+
+
+def test_sentinels_that_nobody_can_ask_are_named(tmp_path: Path) -> None:
+    port = free_port()
+    with RedisConnection().connect_url(f"redis+sentinel://127.0.0.1:{port}/m") as connection:
+        began = time.monotonic()
+        with pytest.raises(ServerUnavailable, match="no Sentinel names the primary") as caught:
+            connection.link().call("PING")
+        assert time.monotonic() - began < 3
+        assert f"127.0.0.1:{port}" in str(caught.value)
+        assert not connection.is_connected()
+
+
+def test_a_name_that_nobody_has_and_a_forked_child_with_sockets_of_its_own(group: Watched) -> None:
+    url = group.url.replace(f"/{NAME}/", "/others/")
+    with (
+        RedisConnection().connect_url(url) as connection,
+        pytest.raises(ServerUnavailable, match="No such master with that name"),
+    ):
+        connection.link().call("PING")
+    with RedisConnection().connect_url(group.url) as connection:
+        link = connection.link()
+        link.call("SET", "n", 0)
+        child = os.fork()
+        if child == 0:
+            try:
+                time.sleep(sentinels.TRUSTED_S)
+                os._exit(0 if link.call("INCR", "n") >= 1 else 1)
+            finally:
+                os._exit(2)
+        time.sleep(sentinels.TRUSTED_S)
+        link.call("INCR", "n")
+        assert os.waitpid(child, 0)[1] == 0
+        assert link.call("GET", "n") == b"2"
+
+
+def test_they_have_a_login_of_their_own(new_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = new_server("--requirepass", "deals", "--masterauth", "deals")
+    lines = f"sentinel auth-pass {NAME} deals", "requirepass watch"
+    sentinel = Watch(server.binary, tmp_path / "s", server, *lines)
+    try:
+        settings: dict[str, Any] = {
+            "sentinels": [sentinel.address],
+            "sentinel_name": NAME,
+            "password": "deals",
+        }
+        with RedisConnection().connect(**settings, sentinel_password="watch") as connection:
+            assert wait_for_ping(connection)
+            assert "watch" not in repr(connection.settings)
+        with (
+            RedisConnection().connect(**settings) as connection,
+            pytest.raises(ServerUnavailable, match="it wants a login"),
+        ):
+            connection.link().call("PING")
+    finally:
+        sentinel.end()
+
+
+def wait_for_ping(connection: RedisConnection) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            connection.link().call("PING")
+        except ServerUnavailable:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_saves_go_on_while_a_primary_is_replaced(group: Watched, fault: str) -> None:
+    """Of those that were acknowledged a killed primary takes the last ones with it, that no replica had."""
+    with Savers(group.url, **PATIENT) as savers:
+        time.sleep(1)
+        old, gone_at = group.primary(), time.monotonic()
+        if fault == "kill":
+            old.kill()
+            group.wait_for_another(old)
+        else:
+            with old.frozen():
+                group.wait_for_another(old)
+        time.sleep(2)
+        saves, back_at = savers.saves, time.monotonic()
+    assert min(len(acked) for acked in saves.acked.values()) > 1
+    assert max(when for acked in saves.acked.values() for _, when in acked) > back_at - 1
+    gone = lost(saves, group.url)
+    if fault == "freeze":
+        assert gone == []
+    assert all(gone_at - 0.5 < when < gone_at + 0.1 for when in gone), (gone_at, gone)
