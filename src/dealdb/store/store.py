@@ -280,11 +280,6 @@ class Store(StoreHistory, StoreBesides):
         writer = FactWriter(self._writers, self._definitions)
         return writer.record(facts, fields, stages)
 
-    @property
-    def partitions(self) -> int:
-        """One: all deals are in one piece."""
-        return 1
-
     def split(self, batches: Iterable[Batch]) -> list[Batch]:
         """Batches as those that can be written whole or not at all: themselves; no round trip."""
         return list(batches)

@@ -31,6 +31,11 @@ class StoreBesides:
     link: Link
     keys: Keys
 
+    @property
+    def partitions(self) -> int:
+        """One: all deals are in one piece."""
+        return 1
+
     def times_to_come(self) -> str | None:
         """What to say where commits have times in the future, or None. One round trip."""
         return times_to_come(self.link, self.keys)
