@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,10 @@ class Recorder:
     def split(self, batches: Iterable[Batch]) -> list[Batch]:
         return list(batches)
 
-    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
+    def check_uses(self, uses: Sequence[str]) -> None:
+        pass
+
+    def promise(self, durability: Durability | None = None) -> None:
         pass
 
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:

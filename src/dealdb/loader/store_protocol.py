@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -203,8 +203,12 @@ class LoadTarget(Protocol):
         """Let this thread's commits fail where the server has lost an earlier one of them."""
         ...
 
-    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
-        """Refuse a durability that the server can't promise, None for the default; and options that can't be had."""
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse options that can't be had."""
+        ...
+
+    def promise(self, durability: Durability | None = None) -> None:
+        """Refuse a durability that the server can't promise; None for the default."""
         ...
 
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:

@@ -359,12 +359,7 @@ class Store(StoreHistory, StoreBesides):
         """Let the commits of this thread be in the name of another meanwhile."""
         return self._writers.acting_as(actor)
 
-    def promise(
-        self,
-        durability: Durability | None = None,
-        *,
-        uses: Collection[str] = (),  # noqa: ARG002  # all of them can be had here
-    ) -> None:
+    def promise(self, durability: Durability | None = None) -> None:
         """Refuse what a load can't do here: see ``OtherPrograms.ensure`` and ``Writers.promise``."""
         self._others.ensure()
         self._writers.promise(durability)

@@ -36,6 +36,9 @@ class StoreBesides:
         """One: all deals are in one piece."""
         return 1
 
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse a load with options that can't be had here: none of them."""
+
     def times_to_come(self) -> str | None:
         """What to say where commits have times in the future, or None. One round trip."""
         return times_to_come(self.link, self.keys)

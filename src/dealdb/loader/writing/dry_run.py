@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -38,6 +38,7 @@ class DryRun:
     """
 
     def __init__(self, store: LoadTarget) -> None:
+        self._store = store
         self._schema = store.schema()
         self._pipeline = store.pipeline()
         self._snapshot = store.snapshot()
@@ -83,7 +84,11 @@ class DryRun:
     def depend(self) -> None:
         """Nothing: there is nothing to lose."""
 
-    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse options that can't be had without it either."""
+        self._store.check_uses(uses)
+
+    def promise(self, durability: Durability | None = None) -> None:
         """Nothing: nothing is written."""
 
     @property

@@ -73,7 +73,8 @@ def load_source(
             RejectsFile(opened.name, opened.header, places, named=options.rejects_named)
         )
         target = DryRun(store()) if options.dry_run else store()
-        target.promise(options.promised, uses=() if options.dry_run else _uses(options))
+        target.check_uses(_uses(options))
+        target.promise(options.promised)
         seen = target.look()
         since = seen.position
         table = None if options.stages is None else read_stages(options.stages)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -86,10 +86,6 @@ class NotYet:
     def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:  # noqa: ARG002  # likewise
         """Facts of the past."""
         self._refuse("imported history")
-
-    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:  # noqa: ARG002  # likewise
-        """Since when deals are in their stages."""
-        self._refuse("since when deals are in their stages")
 
     def check(self) -> CheckReport:
         """A check."""

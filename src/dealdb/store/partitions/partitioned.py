@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -178,10 +178,13 @@ class PartitionedStore(PartitionedReads):
                 stack.enter_context(enter(part))
             yield
 
-    def promise(self, durability: Durability | None = None, *, uses: Collection[str] = ()) -> None:
-        """Refuse what a load can't do here; see ``Store.promise``."""
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse a load with options that can't be had here yet."""
         if uses:
-            raise cannot(f"a load with {', '.join(sorted(uses))}")
+            raise cannot(f"a load with {', '.join(uses)}")
+
+    def promise(self, durability: Durability | None = None) -> None:
+        """Refuse what a load can't do here; see ``Store.promise``."""
         self._head.promise(durability)
 
     def depend(self) -> None:

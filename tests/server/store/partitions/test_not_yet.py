@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dealdb import DealDatabase, NotOnPartitions
+from dealdb.database import LiveDeals
 from dealdb.store import Store
 from dealdb.store.partitions.not_yet import NotYet
 from dealdb.store.partitions.partitioned import PartitionedStore
@@ -43,6 +44,9 @@ REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
     "history.span": lambda db, _: db.history.span(),
     "load with resume": lambda db, folder: db.loader.load(csv(folder), resume=True),
     "load with at": lambda db, folder: db.loader.load(csv(folder), at="2026-01-01"),
+    "dry run with at": lambda db, folder: db.loader.load(
+        csv(folder), at="2026-01-01", dry_run=True
+    ),
     "load with delete_missing": lambda db, folder: db.loader.load(csv(folder), delete_missing=True),
     "sql of the history": lambda db, _: db.query.sql("SELECT count(*) FROM history"),
     "waterfall": lambda db, _: db.analytics.waterfall(since="2026-01-01"),
@@ -90,6 +94,8 @@ def test_the_rest_of_the_facade_works(db: DealDatabase) -> None:
     assert db.as_of("2100-01-01").query.count() == 6
     assert db.as_of("2000-01-01").query.count() == 0
     assert db.count_foreign() == 0
+    entries = LiveDeals(db).stage_entries(["1", "2", "3", "99"])
+    assert {deal: stage for deal, (stage, _) in entries.items()} == dict.fromkeys("123", "Won")
     health = db.health()
     assert (health.deals, health.columns_bytes) == (6, None)
     assert (health.log_length or 0) > 6
