@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
@@ -221,6 +222,10 @@ class Partition(Store):
         # the server closes a deal by the stages that the partition has
         self.keep_up()
         return super().save(deal, expect_rev=expect_rev, must_exist=must_exist, at=at)
+
+    def zone_for(self, when: object) -> tzinfo:
+        """Zone in which a date begins and ends: that of the head; no read gives the partition what it lacks."""
+        return self._head.zone_for(when) if self._head else super().zone_for(when)
 
     @property
     def read_up_to(self) -> Position:

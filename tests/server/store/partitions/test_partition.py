@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -70,6 +71,21 @@ def test_a_declaration_that_died_behind_the_head_heals(
     assert others[1] == head != others[0]
     db.save_deal({"id": IDS[1], "seats": 6})
     assert db.query.sql("SELECT sum(seats) FROM deals").item() == 11
+
+
+def test_reads_give_a_partition_nothing(db: DealDatabase, other: DealDatabase, client: Any) -> None:
+    for deal_id in IDS:
+        db.save_deal({"id": deal_id, "name": "a"})
+    store_of(db).declare([Field("seats", FieldType.INT)])
+    logs = [Keys("deal", tag_of(number, P)).log for number in range(P)]
+    before = versions(client), [client.xlen(log) for log in logs]
+    for each in (db, other):
+        each.as_of(date(2100, 1, 1)).query.find("seats IS NULL")
+        each.get_deals(IDS)
+        each.query.find("seats IS NULL")
+        each.deal_history(IDS[1])
+        each.health()
+    assert (versions(client), [client.xlen(log) for log in logs]) == before
 
 
 def test_a_narrower_column_gets_wider_in_what_is_read(
