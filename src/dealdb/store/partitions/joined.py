@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from functools import partial
 from itertools import chain
 
 import polars as pl
@@ -136,18 +137,17 @@ def joined(
     pipeline
         Stages as they are defined; none where nobody has.
     asked
-        Columns to have, in lower case, where not all pieces have all of theirs; None for all.
+        Columns to have, in lower case; None for all.
     """
     schema = pieces[0].schema
-    if all(piece.has_all for piece in pieces):
-        asked = None
     columns = [
-        _column(field, pieces)
+        _column(field, pieces, [piece.rows for piece in pieces])
         for field in schema.fields
         if asked is None or field.name.casefold() in asked
     ]
     heights = [piece.rows.height for piece in pieces]
     position = vector_of([piece.position or Position() for piece in pieces])
+    has_all = all(piece.has_all for piece in pieces)
     return Snapshot(
         frame=pl.DataFrame(columns) if columns else pl.DataFrame(height=sum(heights)),
         kept=_kept(pieces, heights),
@@ -155,19 +155,37 @@ def joined(
         pipeline=pipeline or _occurring(pieces),
         seq=position.seq,
         position=position,
+        whole_rows=partial(_whole_rows, pieces, heights) if has_all else None,
     )
 
 
-def _column(field: Field, pieces: Sequence[Snapshot]) -> pl.Series:
+def _column(field: Field, pieces: Sequence[Snapshot], frames: Sequence[pl.DataFrame]) -> pl.Series:
+    """A column of rows of the pieces, as the head has it."""
     name = field.name
     parts = [
-        retyped(piece.rows[name], piece.schema.get(name), field)
-        if name in piece.rows.columns
-        else nulls(field, piece.rows.height)
-        for piece in pieces
+        retyped(frame[name], piece.schema.get(name), field)
+        if name in frame.columns
+        else nulls(field, frame.height)
+        for piece, frame in zip(pieces, frames, strict=True)
     ]
     # without its name, which older collections may have as a pattern of names
     return pl.concat([part.alias("") for part in parts], rechunk=False).alias(name)
+
+
+def _whole_rows(
+    pieces: Sequence[Snapshot], heights: Sequence[int], rows: pl.Series
+) -> pl.DataFrame:
+    """All columns of some rows, which are counted through all pieces, in the order given."""
+    ends = pl.Series(heights).cum_sum()
+    number = ends.search_sorted(rows, side="right")
+    frames = [
+        piece.rows[rows.filter(number == n) - (int(ends[n]) - piece.rows.height)]
+        for n, piece in enumerate(pieces)
+    ]
+    columns = [_column(field, pieces, frames) for field in pieces[0].schema.fields]
+    # they stand piece by piece
+    stand = number.to_frame("n").with_row_index("at").sort("n", maintain_order=True)
+    return pl.DataFrame(columns)[stand["at"].arg_sort()]
 
 
 def _kept(pieces: Sequence[Snapshot], heights: Sequence[int]) -> pl.Series | None:
