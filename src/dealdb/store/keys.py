@@ -82,6 +82,10 @@ class Keys:
         """Key of one deal's hash."""
         return f"{self.collection}:{self._of_partition}{deal_id}"
 
+    def key_of(self, deal_id: str) -> str:
+        """What the key of a deal's hash has behind the name of the collection."""
+        return f"{self._of_partition}{deal_id}"
+
     @property
     def deal_prefix(self) -> str:
         """What the keys of all deals begin with."""

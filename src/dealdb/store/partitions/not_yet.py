@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.replica.snapshot import Snapshot
-    from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.doctor import Finding
     from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
@@ -86,10 +85,6 @@ class NotYet:
     def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:  # noqa: ARG002  # likewise
         """Facts of the past."""
         self._refuse("imported history")
-
-    def check(self) -> CheckReport:
-        """A check."""
-        self._refuse("a check")
 
     def repair(
         self,

@@ -16,7 +16,7 @@ from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult
 from dealdb.store.keys import Keys
-from dealdb.store.partitions.layout import tag_of
+from dealdb.store.partitions.layout import partition_of, tag_of
 from dealdb.store.store import Store
 
 if TYPE_CHECKING:
@@ -189,6 +189,10 @@ class Partition(Store):
         return (
             Followed(*parts, self._head.definitions) if self._head else Leading(*parts, self._begin)
         )
+
+    def is_elsewhere(self, deal_id: str) -> bool:
+        """Whether a deal belongs to another partition."""
+        return partition_of(deal_id, self._partitions) != self._number
 
     @property
     def definitions(self) -> Definitions:

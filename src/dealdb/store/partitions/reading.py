@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dealdb.store.partitions.joined import JoinedColumns
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.tables.table import SmallTable
+    from dealdb.store.upkeep.check import CheckReport
 
 
 class PartitionedReads(NotYet):
@@ -235,6 +236,13 @@ class PartitionedReads(NotYet):
         """End what queries have begun; see ``Store.finish``."""
         for part in self._partitions:
             part.finish()
+
+    def check(self) -> CheckReport:
+        """Compare every hash with the log, and change nothing; see ``check_all``."""
+        from dealdb.store.partitions.checking import check_all
+
+        self._read([])
+        return check_all(self._partitions)
 
     def not_adopted(self) -> ForeignDeals | None:
         """None: hashes of another program are in no partition."""
