@@ -64,13 +64,13 @@ class Followed(Definitions):
     def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
         """Make another pipeline of the one in force, in the head and then here."""
         pipeline = self._head.redefine(change)
-        self.keep_up()
+        self.follow()
         return pipeline
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Replace the pipeline, in the head and then here."""
         self._head.set_pipeline(pipeline)
-        self.keep_up()
+        self.follow()
 
     def keep_up(self) -> None:
         """Give the partition what it is known to lack; no round trip where it was last seen to have all of it."""
@@ -213,6 +213,11 @@ class Partition(Store):
         """Have the fields and stages of the head; see ``Followed.keep_up``."""
         if isinstance(self._definitions, Followed):
             self._definitions.keep_up()
+
+    def follow(self) -> None:
+        """Have the fields and stages that the head has now; see ``Followed.follow``."""
+        if isinstance(self._definitions, Followed):
+            self._definitions.follow()
 
     def save(
         self,

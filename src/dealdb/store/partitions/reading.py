@@ -112,18 +112,18 @@ class PartitionedReads(NotYet):
     def redefine(self, change: Callable[[Pipeline], Pipeline]) -> Pipeline:
         """Make another pipeline of the one in force, in all partitions; see ``Definitions.redefine``."""
         pipeline = self._head.redefine(change)
-        self._keep_up()
+        self._follow()
         return pipeline
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Replace the stages in all partitions; see ``Definitions.set_pipeline``."""
         self._head.set_pipeline(pipeline)
-        self._keep_up()
+        self._follow()
 
-    def _keep_up(self) -> None:
-        # a partition closes deals by the stages that it has
+    def _follow(self) -> None:
+        # a partition closes deals by the stages that it has, which others may have changed since this process saw them
         for part in self._partitions:
-            part.keep_up()
+            part.follow()
 
     def zone_for(self, when: object) -> tzinfo:
         """Zone in which a date begins and ends; see ``StoreHistory.zone_for``."""

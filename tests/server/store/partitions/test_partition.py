@@ -118,6 +118,22 @@ def test_the_stages_are_those_of_the_head_before_a_deal_is_closed(
         assert "closed" in found
 
 
+def test_stages_that_are_set_back_are_set_back_in_all_partitions(
+    db: DealDatabase, other: DealDatabase, client: Any
+) -> None:
+    first, second = (
+        Pipeline((Stage("Talks", Kind.OPEN), Stage("Signed", kind)))
+        for kind in (Kind.WON, Kind.LOST)
+    )
+    db.set_pipeline(first)
+    for deal_id in IDS:
+        db.save_deal({"id": deal_id, "stage": "Talks"})
+    other.set_pipeline(second)
+    # as this process last saw it
+    db.set_pipeline(first)
+    assert len({*versions(client, "pipeline_version")}) == 1
+
+
 def test_a_new_stage_is_in_the_partition_before_the_deal(db: DealDatabase, client: Any) -> None:
     db.save_deal({"id": IDS[0], "stage": "Talks"})
     db.save_deal({"id": IDS[3], "stage": "Closed won"})
