@@ -167,6 +167,28 @@ def test_the_schema_says_how_many_partitions_there_are(db: DealDatabase, client:
     assert db.schema.partitions == P
 
 
+def test_a_history_of_the_same_length_is_another_one(
+    db: DealDatabase, other: DealDatabase, client: Any
+) -> None:
+    for deal_id in IDS:
+        db.save_deal({"id": deal_id, "name": "before"})
+    assert db.query.count("name = 'before'") == P
+    client.flushall()
+    with DealDatabase.from_url(db.connection.settings.where, partitions=P) as late:
+        for deal_id in IDS:
+            late.save_deal({"id": deal_id, "name": "after"})
+    assert db.query.count("name = 'after'") == P
+    assert other.query.count("name = 'after'") == P
+
+
+def test_more_news_than_one_page(db: DealDatabase, other: DealDatabase) -> None:
+    db.save_deal({"id": IDS[0], "n": -1})
+    assert other.query.sql("SELECT sum(n) FROM deals").item() == -1
+    for n in range(250):
+        db.save_deal({"id": IDS[n % 2], "n": n})
+    assert other.query.sql("SELECT sum(n) FROM deals").item() == 248 + 249
+
+
 def trips(act: Any) -> int:
     before = round_trips()
     act()
