@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 from connected import in_threads
@@ -116,6 +117,49 @@ def test_the_stages_are_those_of_the_head_before_a_deal_is_closed(
         found = each.get_deal(deal_id)
         assert found is not None
         assert "closed" in found
+
+
+def test_stages_whose_setting_died_behind_the_head_close_deals(
+    db: DealDatabase, other: DealDatabase
+) -> None:
+    for deal_id in IDS:
+        db.save_deal({"id": deal_id, "stage": "Talks"})
+    stages = Pipeline((Stage("Talks", Kind.OPEN), Stage("Signed", Kind.WON)))
+    # as far as it came
+    store_of(db)._partitions[0].set_pipeline(stages)
+    for each, deal_id in ((db, IDS[1]), (other, IDS[2])):
+        each.save_deal({"id": deal_id, "stage": "Signed"})
+        found = each.get_deal(deal_id)
+        assert found is not None
+        assert "closed" in found
+
+
+def test_a_partition_is_asked_what_it_has_before_the_head(db: DealDatabase, client: Any) -> None:
+    for deal_id in IDS:
+        db.save_deal({"id": deal_id, "name": "a"})
+    client.config_set("slowlog-log-slower-than", 0)
+    client.slowlog_reset()
+    store_of(db)._partitions[2].follow()
+    client.config_set("slowlog-log-slower-than", 10_000)
+    asked = [
+        each["command"].split()[1] for each in client.slowlog_get() if b"HMGET" in each["command"]
+    ]
+    # the newest is first
+    assert asked[::-1] == [METAS[2].encode(), METAS[0].encode()]
+
+
+def test_a_field_that_comes_while_partitions_are_read_is_there(
+    db: DealDatabase, other: DealDatabase
+) -> None:
+    for deal_id in IDS:
+        db.save_deal({"id": deal_id, "name": "a"})
+    db.query.find()
+    other.save_deal({"id": IDS[2], "name": "b"})
+    store = store_of(db)
+    newest = store._positions()
+    other.save_deal({"id": IDS[2], "seats": 5})
+    rows = store._joined.snapshot(newest).rows
+    assert rows.filter(pl.col("id") == str(IDS[2]))["seats"].to_list() == [5]
 
 
 def test_stages_that_are_set_back_are_set_back_in_all_partitions(
