@@ -70,6 +70,9 @@ ROBUST := tests/exports tests/faults tests/fuzz tests/hostile \
 # what runs in a browser has a target of its own
 BROWSER := tests/browser
 
+# one thread of Polars a worker: tables of tests have few rows, and to hand them to other threads takes longer than
+# the work on them; all other targets have those of the machine
+test: export POLARS_MAX_THREADS := 1
 test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust and test-board
 	$(PYTEST) $(addprefix --ignore=,$(ROBUST) $(BROWSER)) $(ARGS)
 

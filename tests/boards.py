@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,10 +58,35 @@ class Browser:
         return json.loads(text)
 
 
+class Carrier(uvicorn.Server):
+    """Ends as soon as it is told: another one looks in pauses, which are a third of many tests."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        # the headers of all answers
+        await self.on_tick(0)
+        await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.tasks:
+            await asyncio.sleep(0.002)
+        await self.lifespan.shutdown()
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._told.set)
+
+
 @contextmanager
 def carried(application: Guard) -> Iterator[int]:
     """The port on which an application listens."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error"))
+    server = Carrier(uvicorn.Config(application, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -67,5 +94,5 @@ def carried(application: Guard) -> Iterator[int]:
     yield server.servers[0].sockets[0].getsockname()[1]
     # streams of open pages would be waited for
     application.close()
-    server.should_exit = True
+    server.end()
     thread.join()

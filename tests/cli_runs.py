@@ -35,6 +35,13 @@ def run_fixture(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Run:
     """Runs a command line on the test's server."""
+    return runner(server, capsys, monkeypatch)
+
+
+def runner(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Runs a command line on a server, whatever is in it."""
     monkeypatch.setenv("DEALDB_URL", server.url)
 
     def run_one(*arguments: str) -> Ran:

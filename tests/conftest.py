@@ -79,7 +79,8 @@ def new_server(binary: Path) -> Iterator[Callable[..., Server]]:
             return server.start()
 
         yield start
-        for server in started:
+        # a primary that ends waits for replicas that are behind, as long as there are any
+        for server in reversed(started):
             server.stop()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -301,10 +302,13 @@ def test_skipping_beside_another_writer_mixes_no_deal(db: DealDatabase, server: 
     ids = [str(n) for n in range(1500)]
     theirs = set()
     skipped = 0
+    has_begun = threading.Event()
 
     def work(number: int) -> None:
         nonlocal skipped
         if number:
+            # a load may be over before another process has a connection
+            assert has_begun.wait(60)
             rows = [{"id": deal_id, "name": "mine", "owner": "Ann"} for deal_id in ids]
             skipped = db.loader.load(rows, on_conflict="skip", batch_size=50).skipped
             return
@@ -316,6 +320,7 @@ def test_skipping_beside_another_writer_mixes_no_deal(db: DealDatabase, server: 
                     except ConflictError:
                         continue
                     theirs.add(deal_id)
+                    has_begun.set()
 
     assert in_threads(2, work) == []
     assert skipped == len(theirs) > 0

@@ -10,22 +10,32 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import h1
-from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from cli_runs import Run, runner
 from dealdb import DealDatabase
 from dealdb.cli.registry import COMMANDS
+from servers import Server
 
 MARCH = ("--as-of", "2026-03-31")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.fixture(scope="module")
+def history(shared_server: Server) -> Server:
+    """A server with the present, and behind it the history that led to it; no test changes them."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(shared_server.url) as db:
+        h1.load_into(db)
+    return shared_server
+
+
 @pytest.fixture
-def history(db: DealDatabase) -> DealDatabase:
-    """The present, and behind it the history that led to it."""
-    h1.load_into(db)
-    return db
+def run(
+    history: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    return runner(history, capsys, monkeypatch)
 
 
-@pytest.mark.usefixtures("history")
 def test_a_chart_takes_the_place_of_the_table(run: Run, tmp_path: Path) -> None:
     # a page has the scripts of Vega in it, which take seconds to put together
     for kind in ("png", "svg", "json"):
@@ -49,7 +59,6 @@ def test_a_chart_takes_the_place_of_the_table(run: Run, tmp_path: Path) -> None:
     assert drawn == {row["stage"]: row["n"] for row in rows}
 
 
-@pytest.mark.usefixtures("history")
 def test_charts_in_the_terminal(run: Run) -> None:
     told = run("losses", *MARCH, "--chart")
     assert told.code == 0, told.err
@@ -63,7 +72,6 @@ def test_charts_in_the_terminal(run: Run) -> None:
         assert "█" in told.out or "amount" in told.out
 
 
-@pytest.mark.usefixtures("history")
 def test_every_metric_of_the_program_takes_both(run: Run, tmp_path: Path) -> None:
     skipped = {"seasonality", "attainment", "forecast-error"}
     for name, entry in COMMANDS.items():
@@ -101,7 +109,6 @@ def test_every_metric_of_the_program_takes_both(run: Run, tmp_path: Path) -> Non
         ),
     ],
 )
-@pytest.mark.usefixtures("history")
 def test_what_is_no_chart_is_refused(run: Run, arguments: list[str], told: str) -> None:
     ran = run(*arguments)
     assert ran.code == 2
@@ -109,7 +116,6 @@ def test_what_is_no_chart_is_refused(run: Run, arguments: list[str], told: str) 
     assert ran.err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("history")
 def test_a_chart_is_not_written_through_what_is_no_file(run: Run, tmp_path: Path) -> None:
     kept = tmp_path / "kept.svg"
     kept.write_text("as it was")

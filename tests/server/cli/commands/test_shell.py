@@ -18,6 +18,7 @@ import pytest
 from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
 from dealdb.cli.commands.shell import words_of
+from dealdb.cli.main import main
 from dealdb.sample import deals
 from servers import Server
 
@@ -174,6 +175,12 @@ def read_until(descriptor: int, end: bytes) -> bytes:
     return text
 
 
+def completing(line: str) -> dict[str, str]:
+    """The environment in which bash asks for what may stand at the end of a line."""
+    place = str(len(line.split()) - 1)
+    return {"_DEALDB_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": place}
+
+
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
@@ -189,20 +196,34 @@ def read_until(descriptor: int, end: bytes) -> bytes:
     ],
 )
 def test_tab_completes_from_the_server(
-    loaded: DealDatabase, server: Server, line: str, offered: list[str]
+    loaded: DealDatabase,
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    offered: list[str],
 ) -> None:
     line, _, url = line.partition(" --url ")
-    words = line.split()
+    for name, value in {"DEALDB_URL": url or server.url, **completing(line)}.items():
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    out, err = capsys.readouterr()
+    assert (out.split(), err, ended.value.code) == (offered, "", 0)
+
+
+def test_a_shell_that_asks_the_program_is_told_of_the_server(
+    loaded: DealDatabase, server: Server
+) -> None:
     asked = subprocess.run(
         [sys.executable, "-m", "dealdb"],
-        env=os.environ
-        | {"DEALDB_URL": url or server.url, "_DEALDB_COMPLETE": "complete_bash"}
-        | {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
+        env={**os.environ, "DEALDB_URL": server.url, **completing("dealdb save stage=Wo")},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert (asked.stdout.split(), asked.stderr) == (offered, "")
+    assert (asked.stdout.split(), asked.stderr) == (["stage=Won"], "")
 
 
 def test_the_script_of_each_shell_names_the_program(run: Run) -> None:

@@ -95,7 +95,7 @@ class Changes:
         change(self._random.choice(self._stores))
 
     def add(self, store: Store) -> None:
-        n = self._random.choice((1, 3, ROWS, 3 * ROWS, 20 * ROWS))
+        n = self._random.choice((1, 3, ROWS, 3 * ROWS, 6 * ROWS))
         more = {"company": "c"} if self._random.random() < 0.5 else {}
         bulk(store, self._n, n, **more)
         self._n += n

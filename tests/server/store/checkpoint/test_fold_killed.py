@@ -21,8 +21,8 @@ from servers import Server
 
 TESTS = Path(__file__).parents[3]
 # each commit fills one
-ROWS = 50
-N_BEFORE, N = 1_000, 2_000
+ROWS = 100
+N_BEFORE, N = 400, 1_600
 # loads in a process of its own, and stops for good at a step of the second fold
 LOAD = f"""
 import sys, time

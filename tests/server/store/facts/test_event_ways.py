@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,14 +23,6 @@ Q1: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 FEBRUARY: dict[str, Any] = {"as_of": "2026-02-28"}
 MARCH: dict[str, Any] = {"as_of": "2026-03-31"}
 DAY = 86_400_000
-
-
-@pytest.fixture
-def db(server: Server) -> Iterator[DealDatabase]:
-    with DealDatabase.from_url(f"unix://{server.socket}") as db:
-        stages = (replace(each, category=CATEGORIES.get(each.name)) for each in h1.PIPELINE)
-        db.set_pipeline(Pipeline(tuple(stages)))
-        yield db
 
 
 def moment(at: object) -> datetime:
@@ -86,8 +78,18 @@ def as_states(db: DealDatabase) -> None:
     delete(db)
 
 
-WAYS = pytest.mark.parametrize("fill", [by_saves, as_plain_facts, as_states])
-Fill = Callable[[DealDatabase], None]
+@pytest.fixture(
+    scope="module", params=[by_saves, as_plain_facts, as_states], ids=lambda fill: fill.__name__
+)
+def db(shared_server: Server, request: pytest.FixtureRequest) -> Iterator[DealDatabase]:
+    """The history, as it came one way; no test changes a deal."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(f"unix://{shared_server.socket}") as db:
+        stages = (replace(each, category=CATEGORIES.get(each.name)) for each in h1.PIPELINE)
+        db.set_pipeline(Pipeline(tuple(stages)))
+        request.param(db)
+        yield db
 
 
 def column(result: MetricResult, name: str) -> list[Any]:
@@ -98,9 +100,7 @@ def money(text: str) -> list[Decimal]:
     return [Decimal(each) for each in text.split()]
 
 
-@WAYS
-def test_states_of_each_day(db: DealDatabase, fill: Fill) -> None:
-    fill(db)
+def test_states_of_each_day(db: DealDatabase) -> None:
     shown = ["id", "stage", "amount", "expected_close", "closed", "created"]
     facts, own = h1.facts(), db._store.event_facts()
     for t in range(h1.moment("2026-01-02"), h1.moment("2026-04-02"), DAY):
@@ -108,9 +108,7 @@ def test_states_of_each_day(db: DealDatabase, fill: Fill) -> None:
         assert sorted(state_before(own, t, shown).rows()) == expected, moment(t)
 
 
-@WAYS
-def test_tables_of_stages(db: DealDatabase, fill: Fill) -> None:
-    fill(db)
+def test_tables_of_stages(db: DealDatabase) -> None:
     ask = db.analytics
     steps = {mode: ask.funnel(mode=mode, **Q1, **MARCH) for mode in ("reached", "any", "ordered")}
     assert {mode: column(each, "n") for mode, each in steps.items()} == {
@@ -149,9 +147,7 @@ def test_tables_of_stages(db: DealDatabase, fill: Fill) -> None:
     assert sum(column(rot["created"], "value")) == Decimal("3200.50")
 
 
-@WAYS
-def test_tables_of_movement(db: DealDatabase, fill: Fill) -> None:
-    fill(db)
+def test_tables_of_movement(db: DealDatabase) -> None:
     ask = db.analytics
     [slip] = ask.slippage(since="2026-03-01", until="2026-04-01").to_dicts()
     assert [slip[name] for name in ("n", "value", "blank", "won", "slipped", "moved")] == [
@@ -185,9 +181,7 @@ def test_tables_of_movement(db: DealDatabase, fill: Fill) -> None:
         assert column(found, "value") == money(expected)
 
 
-@WAYS
-def test_tables_of_outcomes(db: DealDatabase, fill: Fill) -> None:
-    fill(db)
+def test_tables_of_outcomes(db: DealDatabase) -> None:
     ask = db.analytics
     cohorts = ask.cohorts(periods=3, measure="win_rate", **MARCH)
     assert column(cohorts, "won") == [0, 1, 1, 0, 1, None]
@@ -218,9 +212,7 @@ def test_tables_of_outcomes(db: DealDatabase, fill: Fill) -> None:
     assert [sum(column(trend, name)) for name in ("created", "won")] == [8, 3]
 
 
-@WAYS
-def test_tables_of_what_will_come(db: DealDatabase, fill: Fill) -> None:
-    fill(db)
+def test_tables_of_what_will_come(db: DealDatabase) -> None:
     ask = db.analytics
     [brier, _] = column(ask.calibration(since="2026-03-01", horizon_days=31, **MARCH), "brier")
     assert brier == pytest.approx(0.202)

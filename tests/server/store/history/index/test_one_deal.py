@@ -17,7 +17,8 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.archive.manifest import Manifest, read_manifest
 from dealdb.store.archive.segments import Segment
 from dealdb.store.checkpoint.write import write_checkpoint
-from dealdb.store.history.changes import history_of
+from dealdb.store.history.changes import history_in, history_of
+from dealdb.store.history.reading import read_history
 from servers import Server
 
 # updated again and again, deleted, deleted and saved again three times, updated, added in bulk and left alone, twice,
@@ -86,9 +87,16 @@ def wholly(db: DealDatabase, deal: str) -> pl.DataFrame:
     return history_of(db._store.link, db._store.keys, deal)
 
 
-def agree(db: DealDatabase) -> None:
-    for deal in DEALS:
-        assert db.deal_history(deal).equals(wholly(db, deal)), deal
+def all_wholly(db: DealDatabase) -> dict[str, pl.DataFrame]:
+    """The history of each deal by one read of everything."""
+    entries = list(read_history(db._store.link, db._store.keys))
+    return {deal: history_in(entries, deal) for deal in DEALS}
+
+
+def agree(db: DealDatabase, told: dict[str, pl.DataFrame] | None = None) -> None:
+    """The history of each deal is what was told before, or what a read of everything tells."""
+    for deal, history in (told or all_wholly(db)).items():
+        assert db.deal_history(deal).equals(history), deal
 
 
 def by_index(db: DealDatabase, deal: str = "D1") -> bool:
@@ -170,22 +178,20 @@ def test_a_damaged_index_costs_time_alone(
 ) -> None:
     if is_known:
         full.deal_history("D1")
-    told = {deal: wholly(full, deal) for deal in DEALS}
+    told = all_wholly(full)
     DAMAGES[damage](full, manifest_of(full).history[1])
-    for deal in DEALS:
-        assert full.deal_history(deal).equals(told[deal]), deal
+    agree(full, told)
 
 
 @pytest.mark.parametrize("damage", sorted(set(DAMAGES) - {"block"}))
 def test_a_checkpoint_makes_a_damaged_index_again(full: DealDatabase, damage: str) -> None:
-    told = {deal: wholly(full, deal) for deal in DEALS}
+    told = all_wholly(full)
     DAMAGES[damage](full, manifest_of(full).history[1])
     full.save_deal({"id": "other"})
     checkpoint(full)
     assert all(segment.index for segment in manifest_of(full).history)
     assert by_index(full)
-    for deal in DEALS:
-        assert full.deal_history(deal).equals(told[deal]), deal
+    agree(full, told)
 
 
 @pytest.mark.parametrize("how", ["lost", "damaged"])
@@ -226,14 +232,13 @@ def test_segments_of_an_older_version_get_an_index_in_time(full: DealDatabase) -
 
 
 def test_what_a_backup_restores_has_indexes(full: DealDatabase, tmp_path: Path) -> None:
-    told = {deal: wholly(full, deal) for deal in DEALS}
+    told = all_wholly(full)
     full.backup(tmp_path / "a.backup")
     full._store.link.call("FLUSHDB")
     full.restore(tmp_path / "a.backup")
     assert all(segment.index for segment in manifest_of(full).history)
     assert by_index(full)
-    for deal in DEALS:
-        assert full.deal_history(deal).equals(told[deal]), deal
+    agree(full, told)
 
 
 def test_facts_that_were_imported_are_found_too(full: DealDatabase) -> None:
