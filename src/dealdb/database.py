@@ -236,10 +236,12 @@ class DealDatabase:
         first = cast("Store", FirstUse(single, divided, self._partitions, use))
         return first
 
-    def _opened_store(self) -> Store:
+    def _opened_store(self, *, to_write: bool = False) -> Store:
         """The store, once it is known which one that is. One round trip at the first use of all."""
         store: object = self._store
-        return cast("Store", store.store()) if isinstance(store, FirstUse) else self._store
+        if not isinstance(store, FirstUse):
+            return self._store
+        return cast("Store", store.store(to_write=to_write))
 
     @classmethod
     def from_url(
@@ -416,7 +418,7 @@ class DealDatabase:
         from dealdb.loader import DataLoader
 
         return DataLoader(
-            self._opened_store,
+            lambda: self._opened_store(to_write=True),
             lambda where, **options: self.query.find(where, **options),
             into=LiveDeals(self),
         )

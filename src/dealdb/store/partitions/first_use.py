@@ -81,7 +81,8 @@ class FirstUse:
             found = getattr(self._single, name)(*given, **named)
         except InPartitions:
             return self._call(name, *given, **named)
-        self._settle(self._single)
+        if _shows_that_it_has_begun(name, found):
+            self._settle(self._single)
         return found
 
     def examine(self, health: ServerHealth, trouble: str | None) -> Iterator[Finding]:
@@ -92,9 +93,14 @@ class FirstUse:
                 store = self.store()
         return store.examine(health, trouble)
 
-    def store(self) -> AnyStore:
+    def store(self, *, to_write: bool = False) -> AnyStore:
         """
         The store itself.
+
+        Parameters
+        ----------
+        to_write
+            Whether the caller begins the collection where it has not begun.
 
         Raises
         ------
@@ -114,6 +120,9 @@ class FirstUse:
         is_there = not (cut_off and self._wanted)
         found = layout_in(self._single.link, keys, layout, form) if is_there else 0
         n = check_wanted(found, self._wanted, keys.collection)
+        if not found and n == 1 and not to_write:
+            # another program may begin it with partitions yet
+            return self._single
         return self._settle(self._single if n == 1 else self._divided(n))
 
     def _settle(self, store: AnyStore) -> AnyStore:
@@ -121,3 +130,17 @@ class FirstUse:
             self._known = store
             self._tell(store)
         return self._known
+
+
+def _shows_that_it_has_begun(name: str, found: Any) -> bool:
+    """Whether what a method has returned tells that there is a collection: before that it may begin with partitions."""
+    match name:
+        case "save":
+            return True
+        case "count" | "contains" | "delete":
+            return bool(found)
+        case "get_many":
+            return any(deal is not None for deal in found)
+        case "snapshot":
+            return bool(found.seq)
+    return False

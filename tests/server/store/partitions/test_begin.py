@@ -152,3 +152,13 @@ def test_it_needs_no_other_rights_than_a_collection_of_one_piece(
         db.save_deal({"id": 1, "stage": "Won"})
         db.query.save("won", "stage = 'Won'")
         assert (len(db), db.query.run("won").height) == (100, 1)
+
+
+def test_who_has_seen_nothing_yet_finds_it_when_it_begins(server: Server) -> None:
+    with opened(server) as reader, opened(server) as other, opened(server, partitions=4) as db:
+        assert (len(reader), reader.get_deal(1), reader.query.count()) == (0, None, 0)
+        assert other.rates.frame().height == 0
+        db.save_deal({"id": 1, "name": "Acme"})
+        assert (len(reader), reader.query.count("name = 'Acme'")) == (1, 1)
+        assert other.save_deal({"id": 2}).outcome == "inserted"
+        assert (len(reader), len(db), 2 in db) == (2, 2, True)
