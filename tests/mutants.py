@@ -35,6 +35,9 @@ SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
+PARTITION, BEGIN = (
+    f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
+)
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
@@ -1646,6 +1649,48 @@ MUTANTS = [
         "if wrong and _is_listed(link, keys, segment):",
         "if wrong:",
         SEALED,
+    ),
+    Mutant(
+        "a partition whose last commit has the same number has nothing new",
+        "live/columns.py",
+        "if news is not None and news.newest == position:",
+        "if news is not None and news.newest.seq == position.seq:",
+        PARTITION,
+    ),
+    Mutant(
+        "commits go to partitions of another number of them",
+        "commit/definitions.py",
+        "        if found != self._partitions:\n",
+        "        if False:\n",
+        BEGIN,
+    ),
+    Mutant(
+        "the head is asked what it has before the partition is",
+        "partitions/partition.py",
+        "own, head = self._link.calls([self._asked(), self._head._asked()], retry=True)",
+        "head, own = self._link.calls([self._head._asked(), self._asked()], retry=True)",
+        PARTITION,
+    ),
+    Mutant(
+        "a partition closes deals by stages that the head has no more",
+        "partitions/partition.py",
+        "        self.keep_up()\n        return super().save(",
+        "        return super().save(",
+        PARTITION,
+    ),
+    Mutant(
+        "stages that are set back are not set back in the partitions",
+        "partitions/reading.py",
+        "            part.follow()\n",
+        "            part.keep_up()\n",
+        PARTITION,
+    ),
+    Mutant(
+        "the head is not read again where a partition is ahead of it",
+        "partitions/joined.py",
+        "            pieces[0] = self._partitions[0].snapshot(names)\n",
+        "            pass\n",
+        PARTITION,
     ),
 ]
 

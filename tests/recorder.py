@@ -73,6 +73,16 @@ class Recorder:
     def depend(self) -> None:
         pass
 
+    @property
+    def partitions(self) -> int:
+        return 1
+
+    def split(self, batches: Iterable[Batch]) -> list[Batch]:
+        return list(batches)
+
+    def check_uses(self, uses: Sequence[str]) -> None:
+        pass
+
     def promise(self, durability: Durability | None = None) -> None:
         pass
 

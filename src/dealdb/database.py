@@ -28,6 +28,8 @@ from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.commit.durability import Durability
 from dealdb.store.history.feed_start import parse_since
+from dealdb.store.partitions.first_use import AnyStore, FirstUse
+from dealdb.store.partitions.layout import check_partitions
 from dealdb.view import DealView, compiled, read_side_table
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from dealdb.store.facts.facts import Facts
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
+    from dealdb.store.partitions.partitioned import PartitionedStore
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.check import CheckReport
@@ -103,6 +106,9 @@ class DealDatabase:
     adopt
         Whether the first change may adopt the hashes of another program that the collection holds; by default it
         raises ``NotAdopted``. Reading never changes them.
+    partitions
+        Of how many partitions a new collection is to be made: a power of two from 1 to 256, for good. None for one, or
+        for as many as a collection has that is there. ``docs/operations.md#partitions`` says what they are for.
     sql_timeout_s, sql_memory_mb
         Seconds and megabytes that one statement of ``query.sql`` may take.
     sql_isolated
@@ -150,6 +156,7 @@ class DealDatabase:
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
         adopt: bool = False,
+        partitions: int | None = None,
         sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
         sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
         sql_isolated: bool = SQL_LIMITS.sql_isolated,
@@ -168,6 +175,7 @@ class DealDatabase:
             durability,
             allow_eviction=allow_eviction,
             adopt=adopt,
+            partitions=partitions,
             limits=limits,
         )
 
@@ -181,6 +189,7 @@ class DealDatabase:
         *,
         allow_eviction: bool,
         adopt: bool,
+        partitions: int | None,
         limits: SqlLimits,
     ) -> None:
         for name, flag in (("allow_eviction", allow_eviction), ("adopt", adopt)):
@@ -189,6 +198,7 @@ class DealDatabase:
         self._durability = Durability.of(durability)
         self._allow_eviction = allow_eviction
         self._adopt = adopt
+        self._partitions = None if partitions is None else check_partitions(partitions)
         self._limits = limits
         self.connection = connection
         self.cache = cache
@@ -199,18 +209,39 @@ class DealDatabase:
         self._feeds: WeakSet[Feed] = WeakSet()
 
     def _store_of_selected(self) -> Store:
-        link = self.connection.link()
-        return Store(
-            link,
-            self._collection,
-            self._actor,
-            self.cache,
-            self._durability,
+        parts = (
+            self.connection.link(), self._collection, self._actor, self.cache, self._durability
+        )  # fmt: skip
+        single = Store(
+            *parts,
             allow_eviction=self._allow_eviction,
             adopt=self._adopt,
             read=_hash_reader,
             tell=_warn,
         )
+
+        def divided(partitions: int) -> PartitionedStore:
+            from dealdb.store.partitions.partitioned import PartitionedStore
+
+            return PartitionedStore(
+                *parts, partitions=partitions, allow_eviction=self._allow_eviction
+            )
+
+        def use(store: AnyStore) -> None:
+            # another database may have been selected meanwhile
+            if self._store is first:
+                self._store = cast("Store", store)
+
+        # each has the methods of a store, or says of one that it can't be had
+        first = cast("Store", FirstUse(single, divided, self._partitions, use))
+        return first
+
+    def _opened_store(self, *, to_write: bool = False) -> Store:
+        """The store, once it is known which one that is. One round trip at the first use of all."""
+        store: object = self._store
+        if not isinstance(store, FirstUse):
+            return self._store
+        return cast("Store", store.store(to_write=to_write))
 
     @classmethod
     def from_url(
@@ -224,6 +255,7 @@ class DealDatabase:
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
         adopt: bool = False,
+        partitions: int | None = None,
         sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
         sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
         sql_isolated: bool = SQL_LIMITS.sql_isolated,
@@ -236,7 +268,7 @@ class DealDatabase:
         ----------
         url
             Such as ``redis://user:password@host:port/db`` or ``redis+sentinel://s1,s2,s3/name/db``.
-        collection, actor, cache, cache_mb, durability, allow_eviction, adopt, **settings
+        collection, actor, cache, cache_mb, durability, allow_eviction, adopt, partitions, **settings
             As for the constructor, ``sql_`` ... too; they win over what the URL says.
 
         Raises
@@ -267,6 +299,7 @@ class DealDatabase:
             durability,
             allow_eviction=allow_eviction,
             adopt=adopt,
+            partitions=partitions,
             limits=limits,
         )
         return database
@@ -284,6 +317,7 @@ class DealDatabase:
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
         adopt: bool = False,
+        partitions: int | None = None,
         sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
         sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
         sql_isolated: bool = SQL_LIMITS.sql_isolated,
@@ -340,6 +374,7 @@ class DealDatabase:
                 durability,
                 allow_eviction=allow_eviction,
                 adopt=adopt,
+                partitions=partitions,
                 limits=limits,
             )
         except BaseException:
@@ -383,7 +418,7 @@ class DealDatabase:
         from dealdb.loader import DataLoader
 
         return DataLoader(
-            lambda: self._store,
+            lambda: self._opened_store(to_write=True),
             lambda where, **options: self.query.find(where, **options),
             into=LiveDeals(self),
         )
@@ -399,7 +434,7 @@ class DealDatabase:
         """
         from dealdb.loader.facts.recorder import DealHistory
 
-        return DealHistory(lambda: self._store)
+        return DealHistory(self._opened_store)
 
     @cached_property
     def query(self) -> QueryEngine:
@@ -455,9 +490,7 @@ class DealDatabase:
 
     def _table(self, name: str, columns: list[str]) -> SmallTable:
         """Small table that is kept with the deals of the database that is selected now."""
-        from dealdb.store.tables.table import SmallTable
-
-        return SmallTable(self._store.link, self._store.keys, name, columns)
+        return self._opened_store().table(name, columns)
 
     def _end_ms(self, when: date | datetime | str) -> int:
         """A moment, or the last one of a day in the pipeline's zone, in milliseconds since 1970."""
@@ -569,11 +602,8 @@ class DealDatabase:
         ...     [finding.check for finding in db.examine() if finding.state == "fail"]
         []
         """
-        # not at the top: it needs what reads the log
-        from dealdb.store.upkeep.doctor import findings
-
         store, health = self._store, self.connection.health()
-        yield from findings(store.link, store.keys, health, self.connection.trouble())
+        yield from store.examine(health, self.connection.trouble())
 
     def check_clock(self) -> str | None:
         """

@@ -25,6 +25,7 @@ Every error that dealdb raises on purpose.
         ├── LoadReset               the server lost what a load had written
         ├── FeedReset               the server's history is not the one that a feed followed
         ├── NotAdopted              hashes of another program would have to be adopted first
+        ├── NotOnPartitions         what a collection of several partitions can't do yet
         └── StoreDamaged            what the server holds is not a dealdb collection of this format
 
 Messages are lower case without a full stop: what was asked, what was found, what to do. They never
@@ -39,9 +40,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 class DealDBError(Exception):
     """
-    Base of every error that dealdb raises on purpose.
-
-    All of them travel between processes: pickled and read again, an error has the same type, text and attributes.
+    Base of every error that dealdb raises on purpose; one that was pickled has the same type, text and attributes.
 
     Attributes
     ----------
@@ -66,7 +65,6 @@ class DealDBError(Exception):
         return _as_it_was(type(self), self.args, self.__dict__)
 
     def _portable(self) -> dict[str, Any]:
-        """Attributes that another process can have."""
         return dict(self.__dict__)
 
 
@@ -304,9 +302,7 @@ class OutcomeUnknown(StoreError):
 
     def resolve(self) -> bool:
         """
-        Whether the change happened; asks the server, and when it did not happen, it never will.
-
-        A load sends several commits together: then whether all of them happened.
+        Whether the change happened, of a load all commits; asks the server, and when it did not, it never will.
 
         Raises
         ------
@@ -344,8 +340,7 @@ class WriterClash(StoreError):
     """
     The server has other commits under the name and number that a change was sent with, or has forgotten the name.
 
-    So its answer belongs to somebody else: a copy of this process, as a cloned virtual machine has, or a
-    program that stood still for more than a week. The next change of the thread takes a new name.
+    It is that of a copy of this process (a cloned machine), or of one that stood still for a week; the next is new.
     """
 
     code = "writer-clash"
@@ -378,6 +373,12 @@ class NotAdopted(StoreError):
     """A change of a collection that holds hashes of another program, which nobody has adopted; nothing was written."""
 
     code = "not-adopted"
+
+
+class NotOnPartitions(StoreError):
+    """What a collection of several partitions can't do yet; nothing was read or written."""
+
+    code = "not-on-partitions"
 
 
 class RestoreRefused(StoreError):

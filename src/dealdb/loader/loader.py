@@ -460,7 +460,7 @@ class DataLoader:
         columns
             Columns to write, in this order; None for all.
         sort
-            Column, with ``-`` for descending, or several; by default the order of first saving.
+            Column, with ``-`` for descending, or several; by default an order that is stable but unspecified.
         limit
             Most deals to write.
         raw

@@ -161,6 +161,15 @@ class LoadTarget(Protocol):
         """Make other stages of those in force."""
         ...
 
+    @property
+    def partitions(self) -> int:
+        """How many pieces the collection is made of."""
+        ...
+
+    def split(self, batches: Iterable[Batch]) -> Sequence[Batch]:
+        """Batches as those that are written whole or not at all; those of one id in their order."""
+        ...
+
     def write(
         self,
         schema: Schema,
@@ -192,6 +201,10 @@ class LoadTarget(Protocol):
 
     def depend(self) -> None:
         """Let this thread's commits fail where the server has lost an earlier one of them."""
+        ...
+
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse options that can't be had."""
         ...
 
     def promise(self, durability: Durability | None = None) -> None:

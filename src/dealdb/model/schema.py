@@ -229,6 +229,9 @@ class Schema(Mapping[str, Field]):
         version that it was prepared with.
     fields
         All fields; ``id`` is the first.
+    partitions
+        How many partitions the collection is made of. A commit of a program that takes it to have another number is
+        refused, as one that takes its fields to be others.
 
     Examples
     --------
@@ -238,6 +241,7 @@ class Schema(Mapping[str, Field]):
 
     version: int
     fields: tuple[Field, ...]
+    partitions: int = 1
     _by_name: dict[str, Field] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -245,9 +249,9 @@ class Schema(Mapping[str, Field]):
         object.__setattr__(self, "_by_name", {field.name: field for field in self.fields})
 
     @classmethod
-    def standard(cls) -> Schema:
+    def standard(cls, partitions: int = 1) -> Schema:
         """Fields that every collection begins with."""
-        return cls(0, _STANDARD)
+        return cls(0, _STANDARD, partitions)
 
     def __getitem__(self, name: str) -> Field:
         return self._by_name[name]
@@ -295,7 +299,7 @@ class Schema(Mapping[str, Field]):
         if len(after) > MAX_FIELDS:
             msg = f"a collection has at most {MAX_FIELDS} fields; this would make it {len(after)}"
             raise SchemaError(msg, expected=f"at most {MAX_FIELDS} fields")
-        return self if after == self.fields else Schema(self.version + 1, after)
+        return self if after == self.fields else self._with(after)
 
     def without(self, name: str) -> Schema:
         """
@@ -307,7 +311,7 @@ class Schema(Mapping[str, Field]):
             If there is no such field, or every collection has it.
         """
         self.check_own(name)
-        return Schema(self.version + 1, tuple(f for f in self.fields if f.name != name))
+        return self._with(tuple(f for f in self.fields if f.name != name))
 
     def retyped(self, field: Field) -> Schema:
         """
@@ -321,7 +325,10 @@ class Schema(Mapping[str, Field]):
         self.check_own(field.name)
         _check_scale(field)
         fields = (field if each.name == field.name else each for each in self.fields)
-        return Schema(self.version + 1, tuple(fields))
+        return self._with(tuple(fields))
+
+    def _with(self, fields: tuple[Field, ...]) -> Schema:
+        return Schema(self.version + 1, fields, self.partitions)
 
     def check_own(self, name: str) -> None:
         """
@@ -341,7 +348,10 @@ class Schema(Mapping[str, Field]):
     def to_json(self) -> str:
         """Text under which the server keeps the schema."""
         fields = [[f.name, str(f.type), f.scale] for f in self.fields]
-        return json.dumps({"version": self.version, "fields": fields}, separators=(",", ":"))
+        document: dict[str, object] = {"version": self.version, "fields": fields}
+        if self.partitions > 1:
+            document["partitions"] = self.partitions
+        return json.dumps(document, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Schema:
@@ -357,12 +367,14 @@ class Schema(Mapping[str, Field]):
         fields = tuple(
             Field(name, FieldType(kind), scale) for name, kind, scale in document["fields"]
         )
-        found, version = cls(document["version"], fields), document["version"]
+        version, partitions = document["version"], document.get("partitions", 1)
+        found = cls(version, fields, partitions)
         whole = len(found.by_name) == len(fields) <= MAX_FIELDS
         scales = all(type(f.scale) is int and 0 <= f.scale < MAX_DECIMAL_DIGITS for f in fields)
         # without fields for one that nothing was saved with yet
         has_id = not fields or fields[0] == Field("id", FieldType.TEXT)
-        if type(version) is not int or not (whole and scales and has_id):
+        numbers = type(version) is int and type(partitions) is int
+        if not (numbers and whole and scales and has_id):
             msg = "not a schema"
             raise ValueError(msg)
         return found

@@ -144,8 +144,8 @@ class QueryEngine:
         where
             SQL text, a boolean Polars expression, or None for all.
         sort
-            Column, with ``-`` for descending, or several. Nulls come last in either direction, and ties keep
-            the order of first saving, as does a query without ``sort``.
+            Column, with ``-`` for descending, or several. Nulls come last in either direction. The order of ties, and
+            of all without ``sort``, is stable but unspecified; let ``"id"`` be the last column where it matters.
         limit
             Most deals to return, from 0 up; None for no bound.
         offset
@@ -508,7 +508,7 @@ class QueryEngine:
         floats: bool = False,
     ) -> pl.DataFrame:
         """
-        All deals as a data frame of your own: one row a deal, in the order of first saving.
+        All deals as a data frame of your own: one row a deal, in an order that is stable but unspecified.
 
         Parameters
         ----------

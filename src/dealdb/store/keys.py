@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dealdb.errors import ConfigError, StoreDamaged
 
@@ -14,6 +14,8 @@ FORMAT_OF_FACTS = b"2"
 FORMATS = (FORMAT, FORMAT_OF_FACTS)
 # of one that is being restored: every program refuses a format that it does not know
 FORMAT_OF_RESTORE = b"restore"
+# of what stands in the place of the state where the collection is made of partitions: no program may write beside them
+FORMAT_OF_PARTITIONS = b"partitions"
 # no final s: the collection "deals" would own the hash deals:log, which is the log of the collection "deal"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}(?<!s)")
 
@@ -21,7 +23,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}(?<!s)")
 @dataclass(frozen=True, slots=True)
 class Keys:
     """
-    Keys that the collection ``collection`` owns; no two collections share any.
+    Keys that the collection ``collection`` owns, or one partition of it; no two collections or partitions share any.
 
     ==================== ====== =========================================================
     key                  type   holds
@@ -39,6 +41,16 @@ class Keys:
     ``deals:lease``      string who writes a checkpoint now, and since when
     ==================== ====== =========================================================
 
+    Those of a partition have its tag in braces: ``deal:{0.1}:42``, ``deals:{0.1}:log``. A cluster keeps all keys with
+    the same braces in one place.
+
+    Parameters
+    ----------
+    collection
+        Name of the collection.
+    tag
+        Of the partition; none for a collection that is not made of partitions.
+
     Raises
     ------
     ConfigError
@@ -48,9 +60,13 @@ class Keys:
     --------
     >>> Keys("deal").deal("42"), Keys("deal").log
     ('deal:42', 'deals:log')
+    >>> Keys("deal", "0.1").deal("42"), Keys("deal", "0.1").log
+    ('deal:{0.1}:42', 'deals:{0.1}:log')
     """
 
     collection: str
+    tag: str = ""
+    _of_partition: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.collection):
@@ -60,15 +76,20 @@ class Keys:
             )
             proposed = self.collection.lower().rstrip("s")
             raise ConfigError(f"{msg}; use {proposed!r}" if _NAME.fullmatch(proposed) else msg)
+        object.__setattr__(self, "_of_partition", f"{{{self.tag}}}:" if self.tag else "")
 
     def deal(self, deal_id: str) -> str:
         """Key of one deal's hash."""
-        return f"{self.collection}:{deal_id}"
+        return f"{self.collection}:{self._of_partition}{deal_id}"
+
+    def key_of(self, deal_id: str) -> str:
+        """What the key of a deal's hash has behind the name of the collection."""
+        return f"{self._of_partition}{deal_id}"
 
     @property
     def deal_prefix(self) -> str:
         """What the keys of all deals begin with."""
-        return f"{self.collection}:"
+        return self.deal("")
 
     @property
     def own_prefix(self) -> str:
@@ -76,7 +97,12 @@ class Keys:
         return self._own("")
 
     def _own(self, name: str) -> str:
-        return f"{self.collection}s:{name}"
+        return f"{self.collection}s:{self._of_partition}{name}"
+
+    @property
+    def layout(self) -> str:
+        """Key of how many partitions there are; of the collection as a whole."""
+        return self._own("layout")
 
     @property
     def log(self) -> str:
@@ -131,6 +157,10 @@ class Keys:
         return self._own("chunks")
 
 
+class InPartitions(StoreDamaged):
+    """A collection is made of partitions, and was taken for one that is not."""
+
+
 def check_format(keys: Keys, found: bytes | None) -> None:
     """Raise StoreDamaged where a collection has another format; None is that of a collection without commits."""
     # of a collection that is being restored, some deals are there already
@@ -144,6 +174,10 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
         return StoreDamaged(
             f"a restore of collection {keys.collection!r} is under way, or did not finish: "
             "wait for it, or restore again, which starts from the beginning"
+        )
+    if found == FORMAT_OF_PARTITIONS:
+        return InPartitions(
+            f"collection {keys.collection!r} has been made anew, of several partitions: open the database again"
         )
     return StoreDamaged(
         f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "

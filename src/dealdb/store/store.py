@@ -19,10 +19,10 @@ from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
-from dealdb.store.hashes import as_dict, as_texts
+from dealdb.store.hashes import as_dict
 from dealdb.store.keys import Keys, check_format
+from dealdb.store.store_besides import StoreBesides
 from dealdb.store.store_history import StoreHistory
-from dealdb.store.upkeep.clock import times_to_come
 from dealdb.store.upkeep.other_programs import OtherPrograms
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 
-class Store(StoreHistory):
+class Store(StoreHistory, StoreBesides):
     """
     One collection in one database.
 
@@ -85,16 +85,22 @@ class Store(StoreHistory):
         read: Callable[[], ReadHashes] | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        keys = Keys(collection)
+        keys = self._keys_of(collection)
         super().__init__(link, keys, cache)
         self._writers = Writers(link, keys, actor, durability, allow_eviction=allow_eviction)
-        self._definitions = Definitions(link, keys, self._writers)
+        self._definitions = self._definitions_of()
         self._deal_writer = DealWriter(link, keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
         parts = (link, keys, self._definitions, self._writers)
         self._others = OtherPrograms(*parts, lambda: self._live, read, adopt=adopt, tell=tell)
         renew_in_child(self)
+
+    def _keys_of(self, collection: str) -> Keys:
+        return Keys(collection)
+
+    def _definitions_of(self) -> Definitions:
+        return Definitions(self.link, self.keys, self._writers)
 
     def renew(self) -> None:
         """Begin with a new lock in a forked child."""
@@ -239,39 +245,20 @@ class Store(StoreHistory):
         """Number of deals. One round trip."""
         if (others := self._others.snapshot()) is not None:
             return others.height
-        return self._deals_in(self.link.call("HGET", self.keys.meta, "deals", retry=True))
+        return self._deals_in(
+            *self.link.call("HMGET", self.keys.meta, "deals", "format", retry=True)
+        )
 
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the log. One round trip."""
         others = self._others.snapshot()
-        look = [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)]
-        deals, entries = self.link.calls(look, retry=True)
-        return others.height if others else self._deals_in(deals), int(entries)
+        look = [("HMGET", self.keys.meta, "deals", "format"), ("XLEN", self.keys.log)]
+        state, entries = self.link.calls(look, retry=True)
+        return others.height if others else self._deals_in(*state), int(entries)
 
-    def _deals_in(self, found: bytes | None) -> int:
+    def _deals_in(self, found: bytes | None, form: bytes | None) -> int:
+        check_format(self.keys, form)
         return number_in(f"deals in {self.keys.meta!r}", found)
-
-    def times_to_come(self) -> str | None:
-        """What to say where commits have times in the future, or None. One round trip."""
-        return times_to_come(self.link, self.keys)
-
-    def log_ahead(self) -> str | None:
-        """What to say where the log is ahead of the state, or None; see ``ahead.log_ahead``. Two round trips."""
-        from dealdb.store.upkeep.ahead import log_ahead
-
-        return log_ahead(self.link, self.keys)
-
-    def saved_queries(self) -> dict[str, str]:
-        """Texts of the saved queries by name. One round trip."""
-        return as_texts(self.link.call("HGETALL", self.keys.queries, retry=True))
-
-    def save_query(self, name: str, text: str) -> None:
-        """Keep a query's text, in place of one of the same name. One round trip; repeating it changes nothing."""
-        self.link.call("HSET", self.keys.queries, name, text, retry=True)
-
-    def forget_query(self, name: str) -> bool:
-        """Remove a saved query; whether there was one. One round trip."""
-        return bool(self.link.call("HDEL", self.keys.queries, name))
 
     def save(
         self,
@@ -293,6 +280,10 @@ class Store(StoreHistory):
         writer = FactWriter(self._writers, self._definitions)
         return writer.record(facts, fields, stages)
 
+    def split(self, batches: Iterable[Batch]) -> list[Batch]:
+        """Batches as those that can be written whole or not at all: themselves; no round trip."""
+        return list(batches)
+
     def write(
         self, schema: Schema, batch: Batch, *, max_rev: int | None = None, mark: Mark | None = None
     ) -> Written:
@@ -309,15 +300,17 @@ class Store(StoreHistory):
 
     def settling(self) -> Settling:
         """What has the server keep a load only once, while it runs and at its end."""
-        from dealdb.store.live.columns import LiveColumns
         from dealdb.store.live.during_load import Settling
 
+        return Settling(self.to_settle)
+
+    def to_settle(self) -> LiveColumns:
+        """The columns that a load is folded with."""
+        from dealdb.store.live.columns import LiveColumns
+
         # columns of its own, unless this process has them already: one that only loads need not keep any
-        return Settling(
-            lambda: (
-                self._lazy_live
-                or LiveColumns(self.link, self.keys, self._definitions.anchor, only_settles=True)
-            )
+        return self._lazy_live or LiveColumns(
+            self.link, self.keys, self._definitions.anchor, only_settles=True
         )
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:

@@ -38,6 +38,7 @@ class DryRun:
     """
 
     def __init__(self, store: LoadTarget) -> None:
+        self._store = store
         self._schema = store.schema()
         self._pipeline = store.pipeline()
         self._snapshot = store.snapshot()
@@ -83,8 +84,21 @@ class DryRun:
     def depend(self) -> None:
         """Nothing: there is nothing to lose."""
 
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse options that can't be had without it either."""
+        self._store.check_uses(uses)
+
     def promise(self, durability: Durability | None = None) -> None:
         """Nothing: nothing is written."""
+
+    @property
+    def partitions(self) -> int:
+        """One: all is written in one place, to nowhere."""
+        return 1
+
+    def split(self, batches: Iterable[Batch]) -> Sequence[Batch]:
+        """The batches."""
+        return list(batches)
 
     def confirm(
         self,

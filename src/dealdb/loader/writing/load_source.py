@@ -73,6 +73,7 @@ def load_source(
             RejectsFile(opened.name, opened.header, places, named=options.rejects_named)
         )
         target = DryRun(store()) if options.dry_run else store()
+        target.check_uses(_uses(options))
         target.promise(options.promised)
         seen = target.look()
         since = seen.position
@@ -93,6 +94,16 @@ def load_source(
     if report.rejected:
         logger.info("load ended: %d of %d rows were rejected", report.rejected, report.read)
     return report
+
+
+def _uses(options: LoadOptions) -> list[str]:
+    """What not every collection can do."""
+    uses = {
+        "resume": options.resume,
+        "at": options.at is not None,
+        "delete_missing": options.delete_missing not in (None, False),
+    }
+    return [name for name, is_used in uses.items() if is_used]
 
 
 def _opened(source: Any, options: LoadOptions, show: ProgressCallback, keep: ExitStack) -> Source:

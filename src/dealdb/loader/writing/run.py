@@ -365,9 +365,12 @@ class Load:
         size = self._options.batch_size or min(
             DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
         )
-        return list(
-            encoded.batches(size, likely_new=self._sender.news, all_new=self._all_new, whole=whole)
+        # so large that the parts for the partitions are not too small
+        size *= self._store.partitions
+        batches = encoded.batches(
+            size, likely_new=self._sender.news, all_new=self._all_new, whole=whole
         )
+        return list(self._store.split(batches))
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}

@@ -55,7 +55,7 @@ class Explanation(InNotebook):
         steps = ", ".join(f"{name} {ms:.1f} ms" for name, ms in self.steps_ms.items())
         lines = {
             "filter": self.filter or "none",
-            "order": ", ".join(self.order) or "of first saving",
+            "order": ", ".join(self.order) or "unspecified, but stable",
             "reads": ", ".join(self.columns) or "no column",
             "deals": f"{self.scanned:,} scanned, {self.kept:,} kept, {self.returned:,} returned",
             "round trips": self.round_trips,

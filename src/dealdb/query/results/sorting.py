@@ -1,4 +1,4 @@
-"""Order of results: any number of keys, nulls last, ties in the order of first saving."""
+"""Order of results: any number of keys, nulls last, ties in the order of the rows, which is stable but unspecified."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def sorted_rows(
     Parameters
     ----------
     frame
-        Deals in the order of first saving.
+        Deals in an order that stays.
     kept
         Boolean a row, true for those that count; None for all.
     keys

@@ -44,6 +44,8 @@ class Batch:
         self.likely_new = likely_new and AT not in frame.columns
         self.keeps = keeps
         self._apart = apart
+        # of the group that all its deals are in, where that is known
+        self._number: int | None = None
 
     @classmethod
     def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> Batch:
@@ -141,6 +143,43 @@ class Batch:
         if not absent and not cleared:
             return self
         return Batch(self.frame.drop(absent).with_columns(cleared), likely_new=self.likely_new)
+
+    def split(self, number_of: Callable[[str], int], n: int) -> list[tuple[int, Batch]]:
+        """
+        The same deals in one batch for each group that has any, with the number of the group.
+
+        Parameters
+        ----------
+        number_of
+            Gives the group of a deal by its id.
+        n
+            How many groups there are.
+        """
+        if self._number is not None:
+            return [(self._number, self)]
+        places: list[list[int]] = [[] for _ in range(n)]
+        for place, deal_id in enumerate(self.ids):
+            places[number_of(deal_id)].append(place)
+        found = [(number, some) for number, some in enumerate(places) if some]
+        if len(found) == 1:
+            return [(found[0][0], self)]
+        return [(number, self._part(some, number, number_of, n)) for number, some in found]
+
+    def _part(
+        self, places: list[int], number: int, number_of: Callable[[str], int], n: int
+    ) -> Batch:
+        def apart() -> list[Batch]:
+            every = (part.split(number_of, n) for part in self.parts)
+            return [some for parts in every for group, some in parts if group == number]
+
+        part = Batch(
+            self.frame[places],
+            likely_new=self.likely_new,
+            keeps=self.keeps,
+            apart=None if self._apart is None else apart,
+        )
+        part._number = number
+        return part
 
     def only(self, places: Sequence[int]) -> Batch:
         """The deals at these places."""

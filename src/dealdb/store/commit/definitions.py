@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dealdb.connection import Link
-from dealdb.errors import StoreError
+from dealdb.errors import StoreDamaged, StoreError
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
 from dealdb.store.bounds.wall import Reading, number_in
@@ -20,18 +20,38 @@ _MAX_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Defined:
-    """Schema and pipeline with their versions, ``""`` for what the server does not have yet."""
+class Defined:
+    """
+    Schema and pipeline as the server has them.
+
+    Attributes
+    ----------
+    schema, pipeline
+        Those to work with: the standard ones for what the server does not have yet.
+    schema_version, pipeline_version
+        Their versions, ``""`` for what it does not have.
+    schema_text, pipeline_text
+        What it has, as it is written.
+    """
 
     schema: Schema
     schema_version: str
     pipeline: Pipeline
     pipeline_version: str
+    schema_text: bytes = b""
+    pipeline_text: bytes = b""
 
 
 class Definitions:
     """
     What the fields and stages of one collection are.
+
+    Parameters
+    ----------
+    link, keys, writers
+        The collection, or one partition of it.
+    partitions
+        How many partitions the collection is made of.
 
     Attributes
     ----------
@@ -39,15 +59,16 @@ class Definitions:
         Called when this process has made the first commit of the collection.
     """
 
-    def __init__(self, link: Link, keys: Keys, writers: Writers) -> None:
+    def __init__(self, link: Link, keys: Keys, writers: Writers, partitions: int = 1) -> None:
         self._link = link
         self._keys = keys
         self._writers = writers
-        self._cached: _Defined | None = None
+        self._partitions = partitions
+        self._cached: Defined | None = None
         self.on_begin: Callable[[], None] | None = None
 
     @property
-    def _known(self) -> _Defined:
+    def _known(self) -> Defined:
         return self._cached or self._refresh()
 
     @property
@@ -85,28 +106,42 @@ class Definitions:
         self._take(schema, pipeline, seq)
         return found
 
-    def _refresh(self) -> _Defined:
+    def _refresh(self) -> Defined:
         return self._take(*self._read())
 
     def _read(self, *more: str) -> list[Any]:
         """Schema, pipeline and the last commit's number as the server has them, and some fields more."""
-        fields = ("schema", "pipeline", "seq", *more)
-        reply = self._link.call("HMGET", self._keys.meta, "format", *fields, retry=True)
-        form, *found = list(reply)
+        return self._checked(self._link.call(*self._asked(*more), retry=True))
+
+    def _asked(self, *more: str) -> tuple[str, ...]:
+        return ("HMGET", self._keys.meta, "format", "schema", "pipeline", "seq", *more)
+
+    def _checked(self, reply: list[Any]) -> list[Any]:
+        form, *found = reply
         check_format(self._keys, form)
         return found
 
-    def _take(self, schema: bytes | None, pipeline: bytes | None, seq: bytes | None) -> _Defined:
+    def _take(self, schema: bytes | None, pipeline: bytes | None, seq: bytes | None) -> Defined:
         with Reading(f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r}"):
-            found = _Defined(
-                Schema.from_json(schema) if schema else Schema.standard(),
+            found = Defined(
+                Schema.from_json(schema) if schema else Schema.standard(self._partitions),
                 version_of(schema) if schema else "",
                 Pipeline.from_json(pipeline) if pipeline else Pipeline(),
                 version_of(pipeline) if pipeline else "",
+                schema or b"",
+                pipeline or b"",
             )
+        self._check_partitions(found.schema.partitions)
         self._writers.knows(number_in(f"seq in {self._keys.meta!r}", seq))
         self._cached = found
         return found
+
+    def _check_partitions(self, found: int) -> None:
+        if found != self._partitions:
+            raise StoreDamaged(
+                f"{self._link.settings.where}: {self._keys.meta!r} is of a collection of {found} partitions, and this "
+                f"program takes it for one of {self._partitions}: open the database again"
+            )
 
     def declare(self, fields: Iterable[Field]) -> Schema:
         """

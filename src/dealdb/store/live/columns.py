@@ -14,6 +14,7 @@ from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged
 from dealdb.model.columns import bytes_of
+from dealdb.model.pipeline import Pipeline
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.first_look import FirstLook, first_look
 from dealdb.store.archive.manifest import read_manifest
@@ -25,7 +26,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.live.reading_ahead import ReadingAhead
 from dealdb.store.live.rebuild import Read, rebuilt
 from dealdb.store.log.entry import Entry, LogPage, Position
-from dealdb.store.log.reader import HistoryReset, read_since
+from dealdb.store.log.reader import HistoryReset, News, read_since
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import Snapshot, snapshot_of
 
@@ -89,7 +90,11 @@ class LiveColumns:
         self._schedule = CheckpointSchedule(self._link, self._keys)
 
     def snapshot(
-        self, names: Collection[str] | None = None, look: FirstLook | None = None
+        self,
+        names: Collection[str] | None = None,
+        look: FirstLook | None = None,
+        *,
+        news: News | None = None,
     ) -> Snapshot:
         """
         The deals as of now.
@@ -100,6 +105,8 @@ class LiveColumns:
             Columns that it must have, in lower or upper case; None for all. Others may be missing.
         look
             What the caller has just seen of the collection, if it has.
+        news
+            What the caller has just seen of the log: where the columns have it all, nothing is asked for.
 
         Raises
         ------
@@ -112,7 +119,7 @@ class LiveColumns:
         the columns that were not asked for before.
         """
         with self._lock:
-            self._sync(names, look)
+            self._sync(names, look, news=news)
             if self.may_publish:
                 self._schedule.begin_if_due(self._replica)
             some = self._columns_of(names)
@@ -142,6 +149,16 @@ class LiveColumns:
                 self._ahead.begin()
             self._has_read_rows = True
             return found
+
+    @property
+    def position(self) -> Position:
+        """The last commit that was read."""
+        return self._replica.position
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Stages as of the last commit that was read."""
+        return self._replica.pipeline
 
     def replica(self) -> Replica:
         """The state as of now with all columns, which stays as it is. Costs as ``snapshot`` does."""
@@ -219,11 +236,12 @@ class LiveColumns:
         names: Collection[str] | None,
         look: FirstLook | None = None,
         *,
+        news: News | None = None,
         follow: Callable[[Iterator[LogPage]], None] | None = None,
     ) -> None:
         """Bring the replica up to date, and have these columns in it."""
         began, origin = time.monotonic(), ""
-        pages = self._new_pages()
+        pages = self._new_pages(news)
         read: Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
@@ -242,9 +260,14 @@ class LiveColumns:
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
-    def _new_pages(self) -> Iterator[LogPage] | None:
+    def _new_pages(self, news: News | None) -> Iterator[LogPage] | None:
         position = self._replica.position
-        return read_since(self._link, self._keys.log, position) if position.seq else None
+        if not position.seq:
+            return None
+        if news is not None and news.newest == position:
+            return iter(())
+        asked = news.entries if news is not None and news.since == position else None
+        return read_since(self._link, self._keys.log, position, asked)
 
     def _follow(self, pages: Iterator[LogPage]) -> None:
         for page in pages:

@@ -3,19 +3,54 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from dealdb.errors import StoreError
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.schedule import MIN_CHANGES
-from dealdb.store.live.columns import LiveColumns
 from dealdb.store.live.worker import Worker
 
 logger = logging.getLogger(__name__)
+
+
+class Settles(Protocol):
+    """What folds a load; see ``LiveColumns``."""
+
+    def settle(self, *, so_far: bool = False) -> None:
+        """Fold a load into a checkpoint."""
+        ...
+
+    def give_up_recent(self) -> None:
+        """Free what is kept for the next checkpoint."""
+        ...
+
+
+class SettledTogether:
+    """
+    Columns of several partitions, which settle one after the other.
+
+    Parameters
+    ----------
+    columns
+        Those of each partition.
+    """
+
+    def __init__(self, columns: Sequence[Settles]) -> None:
+        self._columns = columns
+
+    def settle(self, *, so_far: bool = False) -> None:
+        """See ``LiveColumns.settle``."""
+        for each in self._columns:
+            each.settle(so_far=so_far)
+
+    def give_up_recent(self) -> None:
+        """See ``LiveColumns.give_up_recent``."""
+        for each in self._columns:
+            each.give_up_recent()
 
 
 class Settling:
@@ -31,7 +66,7 @@ class Settling:
         Gives the columns to work with; asked once, when there is anything to do.
     """
 
-    def __init__(self, live: Callable[[], LiveColumns]) -> None:
+    def __init__(self, live: Callable[[], Settles]) -> None:
         self._give_live = live
         self._worker = Worker("dealdb-settle")
         self._step: Future[None] | None = None
@@ -60,7 +95,7 @@ class Settling:
             self._step = self._worker.submit(self._fold, so_far=True)
 
     @cached_property
-    def _live(self) -> LiveColumns:
+    def _live(self) -> Settles:
         return self._give_live()
 
     def _fold(self, *, so_far: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
@@ -28,6 +29,31 @@ class HistoryReset(StoreDamaged):
     """The log stopped being the one that was being read; reading starts again."""
 
 
+class News(NamedTuple):
+    """
+    What somebody has just seen of a log.
+
+    Attributes
+    ----------
+    newest
+        The last commit.
+    since
+        The commit that ``entries`` begin with.
+    entries
+        Reply to ``news_command``; None where it was not asked for.
+    """
+
+    newest: Position
+    since: Position = Position()
+    entries: list[RawEntry] | None = None
+
+
+def news_command(log_key: str, position: Position) -> tuple[str | int, ...]:
+    """What ``read_since`` asks for first, for who asks for several logs at once."""
+    start = f"{position.seq}-0" if position.seq else "-"
+    return ("XRANGE", log_key, start, "+", "COUNT", _FIRST_ENTRIES)
+
+
 def position_in(meta_key: str, seq: bytes | None, chain: bytes | None) -> Position:
     """
     The last commit, as the state of a collection says; that before the first where it says nothing.
@@ -45,9 +71,16 @@ def position_in(meta_key: str, seq: bytes | None, chain: bytes | None) -> Positi
     return Position(number, chain)
 
 
-def read_since(link: Link, log_key: str, position: Position) -> Iterator[LogPage] | None:
+def read_since(
+    link: Link, log_key: str, position: Position, asked: list[RawEntry] | None = None
+) -> Iterator[LogPage] | None:
     """
     Entries after a position, in pages, or None when the log has no such position.
+
+    Parameters
+    ----------
+    asked
+        Reply to ``news_command``, where the caller has it.
 
     The read includes the position itself: the first entry must be it, with the same hash. A server that was
     reset, restored or swapped can't pass that, though its numbers may be the same.
@@ -56,8 +89,9 @@ def read_since(link: Link, log_key: str, position: Position) -> Iterator[LogPage
     ----
     One round trip where fewer than 100 commits are new.
     """
-    start = f"{position.seq}-0" if position.seq else "-"
-    first = _page(link, log_key, start, _FIRST_ENTRIES)
+    if asked is None:
+        asked = link.call(*news_command(log_key, position), retry=True)
+    first = entries_in(link, log_key, asked)
     if position.seq:
         if not first or first[0].position != position:
             return None

@@ -24,7 +24,8 @@ class Snapshot:
     Parameters
     ----------
     frame
-        Columns, one for each field of the schema or as many as were asked for; rows in the order of first saving.
+        Columns, one for each field of the schema or as many as were asked for; rows in the order of first saving, of
+        each partition if there are several.
     kept
         Boolean a row, true for those that count; None for all. Rows of deleted deals don't count. To leave them out
         of a column is to copy it, so a query takes ``rows`` and ``kept``, and copies only what it returns.
@@ -33,7 +34,7 @@ class Snapshot:
     pipeline
         Stages of the deals; one that occurs in ``frame`` and not here is open.
     seq
-        Number of the last commit that is in it; 0 for none.
+        Number of the last commit that is in it, 0 for none; of partitions, how many commits of all are in it.
     position
         That commit, which no other history has; None for deals that are not, or not all, from a log.
     whole_rows
@@ -148,14 +149,7 @@ def snapshot_of(
 ) -> Snapshot:
     """Snapshot of a replica as it is now, with all columns or these; shares them until they change."""
     if not replica.schema.fields:
-        standard = Schema.standard()
-        return Snapshot(
-            frame=empty_frame(standard),
-            schema=standard,
-            pipeline=replica.pipeline,
-            seq=replica.position.seq,
-            position=replica.position,
-        )
+        return nothing(Schema.standard(), replica)
     pipeline = replica.pipeline
     if not pipeline:
         # nobody has ever said what the stages mean; where somebody has, one that is left out is open
@@ -169,4 +163,16 @@ def snapshot_of(
         position=replica.position,
         whole_rows=whole_rows,
         text_changes=(replica.text_changes, len(replica.text_changes)),
+    )
+
+
+def nothing(schema: Schema, replica: Replica | None = None) -> Snapshot:
+    """What there is before the first deal, in a replica or none."""
+    replica = replica or Replica()
+    return Snapshot(
+        frame=empty_frame(schema),
+        schema=schema,
+        pipeline=replica.pipeline,
+        seq=replica.position.seq,
+        position=replica.position,
     )

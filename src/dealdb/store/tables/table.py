@@ -164,9 +164,20 @@ class SmallTable:
         ``"rates"`` or ``"quotas"``.
     columns
         Its columns; the last is the value, the others the key.
+    before_change
+        Called before each change.
     """
 
-    def __init__(self, link: Link, keys: Keys, name: str, columns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        keys: Keys,
+        name: str,
+        columns: Sequence[str],
+        *,
+        before_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._before_change = before_change
         self._link = link
         self._keys = keys
         self.name = name
@@ -219,6 +230,7 @@ class SmallTable:
         ----
         Two round trips.
         """
+        self._before_change()
         sent: tuple[str, str] | None = None
         for _ in range(_MAX_TRIES):
             text = self._text()

@@ -26,6 +26,7 @@ class Problem(StrEnum):
     MISPLACED = "misplaced"
     DOUBLED = "doubled"
     UNREADABLE = "unreadable"
+    FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ class Difference:
     problem
         ``unlogged``: the log has never seen the hash. ``changed``: a field differs. ``vanished``: the hash is gone.
         ``misplaced``: the hash is a copy of another deal's. ``doubled``: the log has the deal twice, since its hash
-        was removed or replaced, and then saved. ``unreadable``: a field's text does not fit its type.
+        was removed or replaced, and then saved. ``unreadable``: a field's text does not fit its type. ``foreign``: it
+        is not in the partition of its id, where nobody looks for it.
     field
         The field, where the problem is of one.
     in_hash

@@ -1,0 +1,213 @@
+"""A collection of several partitions in one database: each deal is in one of them, and queries see all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from dealdb.model.schema import Schema
+from dealdb.model.values import encode_id
+from dealdb.store.commit.change import Mark
+from dealdb.store.commit.durability import Durability
+from dealdb.store.deal import SaveResult, Written
+from dealdb.store.partitions.layout import partition_of
+from dealdb.store.partitions.not_yet import cannot
+from dealdb.store.partitions.partition import Partition
+from dealdb.store.partitions.reading import PartitionedReads
+
+if TYPE_CHECKING:
+    from dealdb.store.commit.batch import Batch
+    from dealdb.store.history.confirm import Seen
+    from dealdb.store.live.during_load import Settling
+    from dealdb.store.log.entry import Position
+
+
+class PartitionedStore(PartitionedReads):
+    """
+    One collection of several partitions in one database, with the methods and parameters of ``Store``.
+
+    Within a partition everything holds as in a ``Store``. Of several, a query sees every commit that was acknowledged
+    before it began; of two that come meanwhile, in two partitions, it may see either one without the other.
+    """
+
+    def _ready(self) -> None:
+        self._head.writers.promise()
+
+    def save(
+        self,
+        deal: Mapping[str, object],
+        *,
+        expect_rev: int | None = None,
+        must_exist: bool = False,
+        at: int = 0,
+    ) -> SaveResult:
+        """Save one deal; see ``DealWriter.save``. One round trip, once the process knows its partition."""
+        self._ready()
+        part = self._of(encode_id(deal.get("id")))
+        return part.save(deal, expect_rev=expect_rev, must_exist=must_exist, at=at)
+
+    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
+        """Delete a deal; False when there was none; see ``DealWriter.delete``."""
+        self._ready()
+        return self._of(deal_id).delete(deal_id, expect_rev=expect_rev)
+
+    def delete_many(
+        self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
+    ) -> int:
+        """Delete deals, in one commit a partition; how many of them there were."""
+        if max_rev is not None or mark is not None:
+            # revisions of two partitions can't be compared
+            raise cannot("a load that deletes what is missing")
+        self._ready()
+        by_partition: dict[Partition, list[str]] = {}
+        for deal_id in ids:
+            by_partition.setdefault(self._of(deal_id), []).append(deal_id)
+        return sum(part.delete_many(some) for part, some in by_partition.items())
+
+    def split(self, batches: Iterable[Batch]) -> list[Batch]:
+        """Batches as those of single partitions, those of the same one together; no round trip."""
+        parts = [part for batch in batches for part in self._parts(batch)]
+        return [batch for _, batch in sorted(parts, key=lambda part: part[0])]
+
+    def _parts(self, batch: Batch) -> list[tuple[int, Batch]]:
+        return batch.split(self._number_of, self.partitions)
+
+    def _number_of(self, deal_id: str) -> int:
+        return partition_of(deal_id, self.partitions)
+
+    def write(
+        self, schema: Schema, batch: Batch, *, max_rev: int | None = None, mark: Mark | None = None
+    ) -> Written:
+        """
+        Write a batch of deals, in one commit a partition; see ``DealWriter.write``.
+
+        With ``max_rev`` all its deals are of one partition, as ``split`` makes them: it is written whole or not at all.
+        """
+        del mark  # a load can't be resumed yet
+        self._ready()
+        parts = self._parts(batch)
+        if max_rev is not None and len(parts) > 1:
+            msg = "a batch that depends on revisions has deals of one partition"
+            raise ValueError(msg)
+        done = [self._partitions[n].write(schema, some, max_rev=max_rev) for n, some in parts]
+        return Written(
+            seq=max((each.seq for each in done), default=0),
+            inserted=sum(each.inserted for each in done),
+            updated=sum(each.updated for each in done),
+            unchanged=sum(each.unchanged for each in done),
+        )
+
+    def add(
+        self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
+    ) -> int:
+        """
+        Add batches of new deals, each of one partition, in a commit each; see ``DealWriter.add``.
+
+        Cost
+        ----
+        One round trip for each run of batches of the same partition.
+        """
+        del marks  # a load can't be resumed yet
+        self._ready()
+        n_added = 0
+        for part, run in self._runs(batches):
+            n = part.add(schema, run)
+            n_added += n
+            if n < len(run):
+                break
+        return n_added
+
+    def _runs(self, batches: Sequence[Batch]) -> Iterator[tuple[Partition, list[Batch]]]:
+        run: list[Batch] = []
+        last = 0
+        for batch in batches:
+            parts = self._parts(batch)
+            if len(parts) > 1:
+                msg = "a batch of new deals has deals of one partition"
+                raise ValueError(msg)
+            number = parts[0][0] if parts else last
+            if run and number != last:
+                yield self._partitions[last], run
+                run = []
+            run.append(batch)
+            last = number
+        if run:
+            yield self._partitions[last], run
+
+    def settling(self) -> Settling:
+        """What has the server keep a load only once; see ``Store.settling``."""
+        from dealdb.store.live.during_load import SettledTogether, Settling
+
+        return Settling(lambda: SettledTogether([part.to_settle() for part in self._partitions]))
+
+    # loads and durability --------------------------------------------------------------------------
+
+    def newest(self) -> Position:
+        """The last commits of all partitions, as one position. One round trip."""
+        from dealdb.store.partitions.vector import vector_of
+
+        return vector_of(self._positions())
+
+    def look(self) -> Seen:
+        """Schema, pipeline, last commits and number of deals; see ``Store.look``. Three round trips."""
+        from dealdb.store.history.confirm import Seen
+
+        schema, pipeline = self.shown()
+        return Seen(schema, pipeline, self.newest(), self.count())
+
+    def has(self, position: Position) -> bool:
+        """Whether all these commits are in the histories of their partitions."""
+        from dealdb.store.partitions.vector import positions_of
+
+        positions = positions_of(position, self.partitions)
+        return all(part.has(each) for part, each in zip(self._partitions, positions, strict=True))
+
+    def asking(self, durability: Durability | None) -> AbstractContextManager[None]:
+        """Let this thread ask for another durability meanwhile; None for the one that it asks for anyway."""
+        return self._in_all(lambda part: part.asking(durability))
+
+    def acting_as(self, actor: str) -> AbstractContextManager[None]:
+        """Let the commits of this thread be in the name of another meanwhile."""
+        return self._in_all(lambda part: part.acting_as(actor))
+
+    @contextmanager
+    def _in_all(self, enter: Callable[[Partition], AbstractContextManager[None]]) -> Iterator[None]:
+        with ExitStack() as stack:
+            for part in self._partitions:
+                stack.enter_context(enter(part))
+            yield
+
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse a load with options that can't be had here yet."""
+        if uses:
+            raise cannot(f"a load with {', '.join(uses)}")
+
+    def promise(self, durability: Durability | None = None) -> None:
+        """Refuse what a load can't do here; see ``Store.promise``."""
+        self._head.promise(durability)
+
+    def depend(self) -> None:
+        """Let this thread's commits raise ``LoadReset`` where the server has lost an earlier one of them."""
+        for part in self._partitions:
+            part.depend()
+
+    def confirm(self, since: Position, durability: Durability | None = None) -> Position:
+        """
+        The last commits, after each partition was found to have its part of a load; see ``Store.confirm``.
+
+        Cost
+        ----
+        Three round trips a partition.
+        """
+        from dealdb.store.partitions.vector import positions_of, vector_of
+
+        before = positions_of(since, self.partitions)
+        after = [
+            part.confirm(each, durability)
+            for part, each in zip(self._partitions, before, strict=True)
+        ]
+        return vector_of(after)
+
+    def forget_load(self, load: str) -> None:
+        """Nothing: no load leaves a note here yet."""

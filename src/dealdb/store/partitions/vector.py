@@ -1,0 +1,41 @@
+"""The position of a collection of partitions: that of each of them, in the form of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dealdb.store.log.entry import Position
+
+_BETWEEN, _WITHIN = b" ", b"-"
+
+
+def vector_of(positions: Sequence[Position]) -> Position:
+    """
+    One position for those of all partitions: its number is how many commits they have in all.
+
+    Examples
+    --------
+    >>> vector_of([Position(2, b"aa"), Position(), Position(1, b"bb")])
+    Position(seq=3, hash=b'2-aa 0- 1-bb')
+    """
+    total = sum(position.seq for position in positions)
+    if not total:
+        return Position()
+    return Position(
+        total, _BETWEEN.join(b"%d%b%b" % (seq, _WITHIN, chain) for seq, chain in positions)
+    )
+
+
+def positions_of(vector: Position, partitions: int) -> list[Position]:
+    """
+    The positions of the partitions.
+
+    Examples
+    --------
+    >>> positions_of(vector_of([Position(2, b"aa"), Position()]), 2)
+    [Position(seq=2, hash=b'aa'), Position(seq=0, hash=b'')]
+    """
+    if not vector.seq:
+        return [Position()] * partitions
+    parts = (part.split(_WITHIN, 1) for part in vector.hash.split(_BETWEEN))
+    return [Position(int(seq), chain) for seq, chain in parts]

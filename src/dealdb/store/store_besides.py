@@ -1,0 +1,75 @@
+"""What one collection has besides its deals: texts, tables, and what there is to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from dealdb.connection import Link
+from dealdb.store.hashes import as_texts
+from dealdb.store.keys import Keys
+from dealdb.store.upkeep.clock import times_to_come
+
+if TYPE_CHECKING:
+    from dealdb.connection.server.health import ServerHealth
+    from dealdb.store.tables.table import SmallTable
+    from dealdb.store.upkeep.doctor import Finding
+
+
+class StoreBesides:
+    """
+    What a store keeps besides the deals and their history.
+
+    Attributes
+    ----------
+    link
+        Way to the database.
+    keys
+        Of the collection.
+    """
+
+    link: Link
+    keys: Keys
+
+    @property
+    def partitions(self) -> int:
+        """One: all deals are in one piece."""
+        return 1
+
+    def check_uses(self, uses: Sequence[str]) -> None:
+        """Refuse a load with options that can't be had here: none of them."""
+
+    def times_to_come(self) -> str | None:
+        """What to say where commits have times in the future, or None. One round trip."""
+        return times_to_come(self.link, self.keys)
+
+    def log_ahead(self) -> str | None:
+        """What to say where the log is ahead of the state, or None; see ``ahead.log_ahead``. Two round trips."""
+        from dealdb.store.upkeep.ahead import log_ahead
+
+        return log_ahead(self.link, self.keys)
+
+    def examine(self, health: ServerHealth, trouble: str | None) -> Iterator[Finding]:
+        """What there is to say of the server and of the collection; see ``doctor.findings``."""
+        # not at the top: it needs what reads the log
+        from dealdb.store.upkeep.doctor import findings
+
+        return findings(self.link, self.keys, health, trouble)
+
+    def table(self, name: str, columns: Sequence[str]) -> SmallTable:
+        """A small table beside the deals; no round trip before it is used."""
+        from dealdb.store.tables.table import SmallTable
+
+        return SmallTable(self.link, self.keys, name, columns)
+
+    def saved_queries(self) -> dict[str, str]:
+        """Texts of the saved queries by name. One round trip."""
+        return as_texts(self.link.call("HGETALL", self.keys.queries, retry=True))
+
+    def save_query(self, name: str, text: str) -> None:
+        """Keep a query's text, in place of one of the same name. One round trip; repeating it changes nothing."""
+        self.link.call("HSET", self.keys.queries, name, text, retry=True)
+
+    def forget_query(self, name: str) -> bool:
+        """Remove a saved query; whether there was one. One round trip."""
+        return bool(self.link.call("HDEL", self.keys.queries, name))
