@@ -2,8 +2,8 @@
 The way to a server: settings and URLs, a blocking pool, health, and an embedded server.
 
 The order of the parts; nothing imports from a part behind it:
-certificate, retry, fork, endpoint, embedded → url → settings → protocol → sentinels → pool → link → server →
-redis_connection.
+certificate, retry, fork, endpoint, embedded → url → settings → protocol → sentinels → pool → link →
+cluster, server → redis_connection.
 """
 
 from __future__ import annotations

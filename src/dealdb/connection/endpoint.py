@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dealdb.errors import ConfigError
 
+DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26_379
 # int() alone would also read 1_0, blanks and other scripts' digits
 _PORT = re.compile(r"[0-9]{1,9}")

@@ -50,6 +50,11 @@ def round_trips() -> int:
     return _TRIPS.made
 
 
+def count_trip() -> None:
+    """Count a round trip of the calling thread."""
+    _TRIPS.made += 1
+
+
 class Link:
     """
     A way to one database of the server, for good.
@@ -174,6 +179,14 @@ class Link:
         )
         return replies
 
+    def node_of(self, key: str) -> tuple[int, str] | None:  # noqa: ARG002  # there is but one server
+        """Slot of a key in a cluster, and the address of the node that has it; None where there is no cluster."""
+        return None
+
+    def each_node(self) -> list[Link]:
+        """A way to each server that has some of the keys, for commands about all of them: this one."""
+        return [self]
+
     def apart(self) -> OwnLink:
         """
         A way to the same database over a socket of its own, beside the pool's; ``close`` it.
@@ -207,7 +220,7 @@ class Link:
                 if is_new:
                     wire.connect()
                 sent = True
-                _TRIPS.made += 1
+                count_trip()
                 reply = exchange(wire)
                 # what a new socket leads to is what the address stands for, be it a replica
                 if is_new or not wire.is_outdated:

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.fork import renew_in_child
 from dealdb.connection.protocol.wire import HANG_UP_TIMEOUT_S, Wire
 from dealdb.connection.sentinels import Sentinels
@@ -59,10 +60,11 @@ class PoolStats:
 class _Waiter:
     """A caller in the queue: ``wire`` is set and ``gate`` opened when its turn comes."""
 
-    __slots__ = ("__weakref__", "db", "gate", "thread", "wire")
+    __slots__ = ("__weakref__", "db", "gate", "node", "thread", "wire")
 
-    def __init__(self, db: int) -> None:
+    def __init__(self, db: int, node: Endpoint | None) -> None:
         self.db = db
+        self.node = node
         self.thread = threading.get_ident()
         self.wire: Wire | None = None
         self.gate = threading.Lock()
@@ -110,9 +112,13 @@ class Pool:
         self._wires: list[weakref.ref[Wire]] = []
         self._waiters: deque[weakref.ref[_Waiter]] = deque()
 
-    def checkout(self, db: int, timeout_s: float | None = None) -> Wire:
+    def checkout(
+        self, db: int, timeout_s: float | None = None, node: Endpoint | None = None
+    ) -> Wire:
         """
         A wire to ``db`` for the caller alone, connected or not; hand it back with ``release``, in the same thread.
+
+        With ``node`` one to that node of a cluster.
 
         A thread has one at a time: one that it had before was lost by an interrupt, and is closed.
 
@@ -123,7 +129,7 @@ class Pool:
         StoreError
             If the pool is closed.
         """
-        wire, waiter = None, _Waiter(db)
+        wire, waiter = None, _Waiter(db, node)
         self._reclaim(waiter)
         try:
             with self._lock:
@@ -133,8 +139,8 @@ class Pool:
                     self._queue_up(waiter)
             if wire is None:
                 wire = self._wait(waiter, timeout_s or self.settings.pool_timeout_s)
-            if wire.db != db:
-                wire.rebind(db)
+            if wire.db != db or wire.node != node:
+                wire.rebind(db, node)
         except BaseException:
             self._leave_queue(waiter, keep=False)
             if wire is not None:
@@ -234,18 +240,30 @@ class Pool:
 
         It is marked before it is taken, so that an interrupt in between leaves none that nobody reclaims.
         """
-        if self._idle and waiter.db == self.db:
-            return self._take_idle(waiter)
+        if waiter.db == self.db and (place := self._idle_place(waiter.node)) is not None:
+            return self._take_idle(waiter, place)
         if len(held := self._held()) < self.settings.max_connections:
-            wire = Wire(self.settings, waiter.db, asks_role=self._asks_role, finder=self._sentinels)
+            wire = Wire(
+                self.settings,
+                waiter.db,
+                asks_role=self._asks_role,
+                finder=self._sentinels,
+                node=waiter.node,
+            )
             wire.holder = waiter.thread
             self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
             return wire
-        return self._take_idle(waiter) if self._idle else None
+        # of a cluster, the one that has been idle for longest leads to another node, and is led to this one
+        return self._take_idle(waiter, 0) if self._idle else None
 
-    def _take_idle(self, waiter: _Waiter) -> Wire:
-        self._idle[-1].holder = waiter.thread
-        return self._idle.pop()
+    def _idle_place(self, node: Endpoint | None) -> int | None:
+        """Place of the idle wire to a node that was used last."""
+        places = range(len(self._idle) - 1, -1, -1)
+        return next((place for place in places if self._idle[place].node == node), None)
+
+    def _take_idle(self, waiter: _Waiter, place: int) -> Wire:
+        self._idle[place].holder = waiter.thread
+        return self._idle.pop(place)
 
     def _held(self) -> list[Wire]:
         """The wires that there are."""

@@ -7,13 +7,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from dealdb.connection.cluster.cluster_link import ClusterLink
+from dealdb.connection.cluster.slots import SlotMap
+from dealdb.connection.endpoint import DEFAULT_PORT
 from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
 from dealdb.connection.server.dangers import Danger, ask_dangers
 from dealdb.connection.server.health import ServerHealth, ask_server, ping
 from dealdb.connection.server.probe import Probe
 from dealdb.connection.server.telling import TellingLink
-from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
+from dealdb.connection.settings import DEFAULT_HOST, Settings, make_settings
 from dealdb.connection.url import parse_url
 from dealdb.errors import ConfigError, StoreError
 
@@ -35,6 +38,7 @@ class RedisConnection:
 
     def __init__(self) -> None:
         self._pool: Pool | None = None
+        self._slots: SlotMap | None = None
         self._probe: Probe | None = None
         self._revive: Callable[[], None] | None = None
         self._trouble: Callable[[], str | None] | None = None
@@ -113,7 +117,8 @@ class RedisConnection:
     ) -> Self:
         self.close()
         self._pool = Pool(settings)
-        self._probe = Probe(self._pool)
+        self._slots = slots = SlotMap(settings) if settings.cluster else None
+        self._probe = Probe(self._pool, (lambda: slots.node_of(0)) if slots else lambda: None)
         self._revive = revive
         self._trouble = trouble
         return self
@@ -151,7 +156,7 @@ class RedisConnection:
 
     def link(self) -> Link:
         """
-        A way to the database that is selected now, for good.
+        A way to the database that is selected now, for good; of a cluster, to whichever node has the keys.
 
         Raises
         ------
@@ -163,6 +168,8 @@ class RedisConnection:
         No round trip.
         """
         pool = self._open_pool
+        if self._slots is not None:
+            return ClusterLink(pool, self._slots)
         return TellingLink(pool, pool.db, self._revive, self._trouble)
 
     def select_db(self, db: int) -> None:

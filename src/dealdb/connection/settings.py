@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dealdb.connection.certificate import check_pair
-from dealdb.connection.endpoint import DEFAULT_SENTINEL_PORT, parse_endpoint
+from dealdb.connection.endpoint import DEFAULT_PORT, DEFAULT_SENTINEL_PORT, parse_endpoint
 from dealdb.errors import ConfigError
 from dealdb.secret import Secret
 
 DEFAULT_HOST = "localhost"
-DEFAULT_PORT = 6379
 MAX_PORT = 65_535
 # a server's default is 16 databases; one started with another number needs the `databases` setting
 DEFAULT_DATABASES = 16
@@ -80,6 +79,8 @@ class Settings:
         What they call the primary.
     sentinel_username, sentinel_password
         Login to the Sentinels, or None; that of the server is never sent to them.
+    cluster
+        Addresses of some nodes of a cluster, as ``host`` or ``host:port``; they name the others. It has database 0
 
     Raises
     ------
@@ -116,9 +117,11 @@ class Settings:
     sentinel_name: str | None = None
     sentinel_username: str | None = None
     sentinel_password: Secret | str | None = field(default=None, repr=False)
+    cluster: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_count("databases", self.databases)
+        self._check_cluster()
         self.check_db(self.db)
         _check_port(self.port)
         _check_count("max_connections", self.max_connections)
@@ -141,8 +144,10 @@ class Settings:
         ConfigError
             If it is not an integer, or out of range.
         """
-        if type(db) is not int or not 0 <= db < self.databases:
-            last = self.databases - 1
+        last = 0 if self.cluster else self.databases - 1
+        if type(db) is not int or not 0 <= db <= last:
+            if self.cluster:
+                raise ConfigError(f"a cluster has only database 0: got {db!r}")
             raise ConfigError(f"Redis database must be between 0 and {last}: got {db!r}")
         return db
 
@@ -171,14 +176,25 @@ class Settings:
             elif value is not None and not isinstance(value, Path):
                 raise ConfigError(f"{name} must be a path or None: got {value!r}")
 
-    def _check_sentinels(self) -> None:
-        given: object = self.sentinels
+    def _check_endpoints(self, name: str, default_port: int) -> None:
+        given: object = getattr(self, name)
         if isinstance(given, str) or not all(isinstance(each, str) for each in _listed(given)):
-            raise ConfigError(f"sentinels must be a list of addresses: got {given!r}")
-        addresses = [parse_endpoint(each, DEFAULT_SENTINEL_PORT) for each in self.sentinels]
+            raise ConfigError(f"{name} must be a list of addresses: got {given!r}")
+        addresses = [parse_endpoint(str(each), default_port) for each in _listed(given)]
         for address in addresses:
             _check_port(address.port)
-        object.__setattr__(self, "sentinels", tuple(dict.fromkeys(map(str, addresses))))
+        object.__setattr__(self, name, tuple(dict.fromkeys(map(str, addresses))))
+
+    def _check_cluster(self) -> None:
+        self._check_endpoints("cluster", DEFAULT_PORT)
+        others = [name for name in ("unix_socket", "sentinels") if getattr(self, name)]
+        if self.cluster and others:
+            raise ConfigError(
+                f"cluster and {others[0]} both say where the server is: leave one out"
+            )
+
+    def _check_sentinels(self) -> None:
+        self._check_endpoints("sentinels", DEFAULT_SENTINEL_PORT)
         name: object = self.sentinel_name
         if name is not None and (not isinstance(name, str) or not name or _has_blank(name)):
             raise ConfigError(f"sentinel_name must be the name of a primary: got {name!r}")
@@ -227,6 +243,8 @@ class Settings:
         if self.unix_socket is not None:
             return f"unix://{login}{self.unix_socket}?db={db}"
         scheme = "rediss" if self.tls else "redis"
+        if self.cluster:
+            return f"{scheme}+cluster://{login}{','.join(self.cluster)}/"
         if self.sentinels:
             return (
                 f"{scheme}+sentinel://{login}{','.join(self.sentinels)}/{self.sentinel_name}/{db}"
@@ -249,7 +267,7 @@ def make_settings(values: Mapping[str, object]) -> Settings:
     >>> make_settings({"timeout": 3})
     Traceback (most recent call last):
       ...
-    dealdb.ConfigError: there is no setting 'timeout'; the settings are databases, db, host, \
+    dealdb.ConfigError: there is no setting 'timeout'; the settings are cluster, databases, db, host, \
 max_connections, password, pool_timeout_s, port, retry_deadline_s, sentinel_name, sentinel_password, \
 sentinel_username, sentinels, socket_timeout_s, tls, tls_ca, tls_cert, tls_insecure, tls_key, unix_socket, username
     """

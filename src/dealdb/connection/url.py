@@ -3,7 +3,8 @@ Server URLs, read strictly.
 
 ``redis://[user[:password]@]host[:port][/db]``, ``unix://[user[:password]@]/path/to/socket[?db=n]``, and
 ``redis+sentinel://[user[:password]@]host[:port],host[:port]/name[/db]`` for the primary that Sentinels call
-``name``; ``rediss`` instead of ``redis`` for TLS. What is not understood is refused rather than dropped: the usual
+``name``; ``redis+cluster://[user[:password]@]host[:port],host[:port]/`` for a cluster by some of its nodes;
+``rediss`` instead of ``redis`` for TLS. What is not understood is refused rather than dropped: the usual
 parsers read ``/abc`` as database 0, print part of a password that holds ``#`` or ``/``, and let an option in the
 URL switch the TLS checks off.
 """
@@ -16,11 +17,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
-from dealdb.connection.endpoint import DEFAULT_SENTINEL_PORT, Endpoint
+from dealdb.connection.endpoint import DEFAULT_PORT, DEFAULT_SENTINEL_PORT, Endpoint
 from dealdb.errors import ConfigError
 
 _SENTINEL = ("redis+sentinel", "rediss+sentinel")
-SCHEMES = ("redis", "rediss", "unix", *_SENTINEL)
+_CLUSTER = ("redis+cluster", "rediss+cluster")
+SCHEMES = ("redis", "rediss", "unix", *_SENTINEL, *_CLUSTER)
 
 # what the value of an option may be is for Settings to say
 _OPTIONS: dict[str, Callable[[str], object]] = {
@@ -51,6 +53,10 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # int() and float() alone would also read 1_0, blanks and other scripts' digits
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NO_NAME = "a redis+sentinel:// URL needs the Sentinels' name of the primary, such as redis+sentinel://s1,s2,s3/mymaster/0"
+_NO_ADDRESS = (
+    "the URL needs an address in each place between its commas, such as redis+cluster://h1,h2:6380/"
+)
 _SHOWN = 80
 
 
@@ -61,7 +67,7 @@ def parse_url(url: str) -> dict[str, object]:
     Parameters
     ----------
     url
-        ``redis://``, ``rediss://`` (TLS), ``unix://`` or ``redis+sentinel://`` (``rediss+sentinel://``), with user,
+        ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+sentinel://`` or ``redis+cluster://``, with user,
         password and database of the server. User, password, path and options are percent-decoded. Options after
         ``?``: ``databases db max_connections pool_timeout_s retry_deadline_s socket_timeout_s``, and with ``rediss``
         also ``tls_ca tls_cert tls_key``.
@@ -91,6 +97,9 @@ password: %23 for #, %2F for /, %3F for ?, %40 for @, %3A for :, %25 for %
         address, db = _unix_address(body), {}
     elif scheme in _SENTINEL:
         address, db = _sentinels(body)
+    elif scheme in _CLUSTER:
+        authority, _, path = body.partition("/")
+        address, db = {"cluster": _endpoints(authority, DEFAULT_PORT)}, _database(path)
     else:
         authority, _, path = body.partition("/")
         address, db = _tcp_address(authority), _database(path)
@@ -117,7 +126,8 @@ def _split_scheme(url: str) -> tuple[str, str]:
     if not separator or scheme not in SCHEMES:
         # without a scheme the first part may be a login, so it isn't shown
         raise ConfigError(
-            "the URL must begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://"
+            "the URL must begin with redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://, "
+            "redis+cluster:// or rediss+cluster://"
         )
     return scheme, rest
 
@@ -178,18 +188,18 @@ def _tcp_address(authority: str) -> dict[str, object]:
 def _sentinels(body: str) -> tuple[dict[str, object], dict[str, object]]:
     authority, _, path = body.partition("/")
     name, _, db = path.partition("/")
+    found = _endpoints(authority, DEFAULT_SENTINEL_PORT)
+    if not name:
+        raise ConfigError(_NO_NAME)
+    return {"sentinels": found, "sentinel_name": _decode(name, "path")}, _database(db)
+
+
+def _endpoints(authority: str, default_port: int) -> tuple[str, ...]:
     found = [_tcp_address(each) for each in authority.split(",")]
-    if not name or not all("host" in each for each in found):
-        raise ConfigError(
-            "a redis+sentinel:// URL needs the addresses of Sentinels and their name of the primary, "
-            "such as redis+sentinel://s1,s2,s3/mymaster/0"
-        )
-    addresses = [
-        Endpoint(str(each["host"]), int(str(each.get("port", DEFAULT_SENTINEL_PORT))))
-        for each in found
-    ]
-    names = {"sentinels": tuple(map(str, addresses)), "sentinel_name": _decode(name, "path")}
-    return dict(names), _database(db)
+    if not all("host" in each for each in found):
+        raise ConfigError(_NO_ADDRESS)
+    pairs = [(str(each["host"]), int(str(each.get("port", default_port)))) for each in found]
+    return tuple(str(Endpoint(host, port)) for host, port in pairs)
 
 
 def _database(path: str) -> dict[str, object]:

@@ -76,7 +76,7 @@ def test_counts_are_integers_of_at_least_one(name: str, value: Any) -> None:
         ({"tls": True, "unix_socket": "/run/s"}, "TLS over a unix socket"),
         ({"unix_socket": ""}, "unix_socket must be a path or None: got ''"),
         ({"unix_socket": 3}, "unix_socket must be a path or None: got 3"),
-        ({"max_conections": 3}, "no setting 'max_conections'; the settings are databases, db, host, max_connections"),
+        ({"max_conections": 3}, "no setting 'max_conections'; the settings are cluster, databases, db, host"),
     ],
 )  # fmt: skip
 def test_other_values_that_are_refused(settings: dict[str, Any], said: str) -> None:

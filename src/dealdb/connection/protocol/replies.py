@@ -17,10 +17,7 @@ class ReplyBeyondBounds(InvalidResponse):
     """A reply that no server of deals has a reason to send."""
 
 
-NO_CLUSTER = (
-    "it is a node of a cluster, which dealdb does not support: "
-    "use a server of its own with cluster-enabled no"
-)
+NODE = "it is a node of a cluster: connect by redis+cluster:// and its address"
 _GIVE_RIGHTS = (
     "give the rights that docs/operations.md lists; dealdb doctor names those that are missing"
 )
@@ -41,11 +38,18 @@ _MEANINGS = {
     "or bind it to an address that you trust",
     "WRONGTYPE": "another program uses this key: choose another collection",
     "EXECABORT": "a command before it in the same transaction was refused: the server's log or a proxy may say why",
-    "CLUSTERDOWN": NO_CLUSTER,
-    "MOVED": NO_CLUSTER,
-    "ASK": NO_CLUSTER,
-    "CROSSSLOT": NO_CLUSTER,
-    "TRYAGAIN": NO_CLUSTER,
+    "CLUSTERDOWN": NODE,
+    "MOVED": NODE,
+    "ASK": NODE,
+    "CROSSSLOT": NODE,
+    "TRYAGAIN": NODE,
+}
+# the same for a client that has connected to a cluster
+_IN_CLUSTER = {
+    "CLUSTERDOWN": "some slots have no node that answers: wait for a replica to take its place, or see CLUSTER INFO",
+    "TRYAGAIN": "its keys are on their way to another node: wait until they are there",
+    "MOVED": "the nodes don't agree who has the keys: see CLUSTER INFO on each",
+    "ASK": "the nodes don't agree who has the keys: see CLUSTER INFO on each",
 }
 # the same for replies that have no word of their own, by a part of their text
 _TELLING_TEXTS = {
@@ -53,7 +57,7 @@ _TELLING_TEXTS = {
     "give the command back, or use a server that has it",
     "unknown redis command": "the command is renamed or removed there (rename-command): give it back",
     "max number of clients": "other connections take all its slots: raise maxclients, or close some",
-    "select is not allowed in cluster mode": NO_CLUSTER,
+    "select is not allowed in cluster mode": NODE,
     "db index is out of range": "it has fewer databases: choose a lower db, or raise its setting databases",
     "without any password configured": "it does not ask for a password: leave it out, or set one on the server",
     "no password is set": "it does not ask for a password: leave it out, or set one on the server",
@@ -103,9 +107,10 @@ class ErrorReply(NamedTuple):
             return _MEANINGS[self.word]
         return next((said for part, said in _TELLING_TEXTS.items() if _has(self.text, [part])), "")
 
-    def explained(self) -> str:
-        """Text, cause and remedy, for people."""
-        meaning = self.meaning
+    def explained(self, *, in_cluster: bool = False) -> str:
+        """Text, cause and remedy, for people; ``in_cluster`` for those who have connected to one."""
+        meaning = _IN_CLUSTER.get(self.word, "") if in_cluster else ""
+        meaning = meaning or self.meaning
         # a server's own advice fills a screen, and says how to turn its safeguards off
         text = self.text.partition(". ")[0] if meaning else self.text
         text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

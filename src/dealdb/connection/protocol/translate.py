@@ -14,6 +14,7 @@ import ssl
 
 from redis import exceptions as client
 
+from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.protocol.replies import ErrorReply, ReplyBeyondBounds, parse_reply
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
@@ -27,6 +28,8 @@ _LOGIN_REFUSED = (
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
 # what a server says that is no longer a primary, and the end of a wait for the same reason; nothing has run
 _DEMOTED = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
+# what a node of a cluster says of keys that are elsewhere, or on their way
+_ELSEWHERE = frozenset({"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"})
 # a link that ends in the middle says nothing about TLS itself
 _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _CUT = (*_CUT_TLS, ConnectionResetError, BrokenPipeError)
@@ -57,7 +60,7 @@ def translate(error: Exception, where: str) -> StoreError:
     redis://h:6379/0 refused: WRONGTYPE not a hash; another program uses this key: choose another collection
     """
     reply = reply_of(error)
-    said = reply.explained()
+    said = reply.explained(in_cluster="+cluster://" in where)
     if isinstance(error, _LOGIN_REFUSED):
         return AccessDenied(f"{where} refused the user or password: {said}")
     if reply.is_missing_right:
@@ -115,6 +118,23 @@ def is_not_now(error: StoreError) -> bool:
 def is_demoted(error: BaseException | None) -> bool:
     """Whether an error of the client's is the server's answer that it is not a primary, or no longer one."""
     return error is not None and reply_of(error).word in _DEMOTED
+
+
+def has_not_run(error: BaseException) -> bool:
+    """Whether an error of the client's is the server's answer that another one is to be asked: nothing has run."""
+    return reply_of(error).word in _DEMOTED | _ELSEWHERE
+
+
+def redirected(error: BaseException | None) -> tuple[str, Endpoint | None]:
+    """
+    What a node of a cluster says of keys that it hasn't, as a word: ``MOVED``, ``ASK`` and so on, and who has them.
+
+    The word is empty for an error that says nothing of the kind; of an address without a host, that is empty too.
+    """
+    word = "" if error is None else reply_of(error).word
+    if isinstance(error, client.AskError):
+        return word, Endpoint(error.host, error.port)
+    return (word if word in _ELSEWHERE else ""), None
 
 
 def is_reply(error: StoreError) -> bool:

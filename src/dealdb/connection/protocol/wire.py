@@ -30,7 +30,7 @@ from redis.exceptions import RedisError
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.protocol.connecting import READ_BYTES, new_connection
 from dealdb.connection.protocol.redis_py import RedisPyParts, error_reply
-from dealdb.connection.protocol.translate import is_demoted, translate
+from dealdb.connection.protocol.translate import has_not_run, translate
 from dealdb.connection.settings import Settings
 from dealdb.errors import ServerUnavailable, StoreError
 
@@ -71,10 +71,12 @@ class Wire:
     ----------
     db
         The database that its commands go to; it never sends SELECT once it is connected.
+    node
+        Of a cluster, the one that it leads to; else None.
     holder
         Thread that has it, or None; its pool says so.
     none_ran
-        Whether all commands of the last batch were refused by a server that is not a primary, so that none has run.
+        Whether all commands of the last batch were refused by a server that is not the one for them: none has run.
     used_at
         When it last came back to its pool, on the monotonic clock.
     """
@@ -92,16 +94,23 @@ class Wire:
             "_ready",
             "_settings",
         ),
-        *("_on_replica", "_was_primary", "db", "holder", "none_ran", "used_at"),
+        *("_on_replica", "_was_primary", "db", "holder", "node", "none_ran", "used_at"),
     )
 
     def __init__(
-        self, settings: Settings, db: int, *, asks_role: bool = True, finder: Finder | None = None
+        self,
+        settings: Settings,
+        db: int,
+        *,
+        asks_role: bool = True,
+        finder: Finder | None = None,
+        node: Endpoint | None = None,
     ) -> None:
         self._settings = settings
         self._finder = finder
-        # what the finder named for the socket that is open
-        self._address: Endpoint | None = None
+        self.node = node
+        # what the finder named for the socket that is open; else the node
+        self._address = node
         self._question = _HELLO if asks_role else b""
         self._use(new_connection(settings, db))
         self._ready = False
@@ -143,6 +152,7 @@ class Wire:
         connection = self._connection
         if self._finder is not None:
             self._address = self._finder.primary()
+        if self._address is not None:
             connection.host, connection.port = self._address
         connection.socket_connect_timeout = timeout_s or self._settings.socket_timeout_s
         try:
@@ -161,7 +171,7 @@ class Wire:
             # an interrupt in the middle leaves a socket that is logged in but on database 0
             if not self._ready:
                 self.close()
-        if self._address is not None and self._question:
+        if self._finder is not None and self._question:
             self._replies(_pieces(self._question), 0, timeout_s)
             if self._on_replica:
                 self.close()
@@ -198,15 +208,19 @@ class Wire:
         replies = self._replies(_joined(chain([self._question], packed)), count, timeout_s)
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
+        self.none_ran = len(refusals) == count and all(map(has_not_run, refusals))
         if refusals and keep_errors:
             return [
-                translate(reply, self._where) if isinstance(reply, RedisError) else reply
-                for reply in replies
+                self._kept(reply) if isinstance(reply, RedisError) else reply for reply in replies
             ]
         if refusals:
-            self.none_ran = len(refusals) == count and all(map(is_demoted, refusals))
             raise translate(refusals[0], self._where) from refusals[0]
         return replies
+
+    def _kept(self, refusal: RedisError) -> StoreError:
+        error = translate(refusal, self._where)
+        error.__cause__ = refusal
+        return error
 
     def _replies(
         self, pieces: Iterable[bytes | memoryview], count: int, timeout_s: float | None = None
@@ -298,13 +312,13 @@ class Wire:
             poller.poll(timeout_s * 1000)
         self.close()
 
-    def rebind(self, db: int) -> None:
-        """Leave the database for another one, by a new socket."""
+    def rebind(self, db: int, node: Endpoint | None) -> None:
+        """Leave the database or node for another one, by a new socket."""
         self.hang_up()
         self.finish(HANG_UP_TIMEOUT_S)
         self._use(new_connection(self._settings, db))
         self._opened_at = 0.0
-        self.db = db
+        self.db, self.node, self._address = db, node, node
 
     def _answers(self) -> bool:
         # only a link that is gone is not an answer: what the server refuses, it refuses the command too

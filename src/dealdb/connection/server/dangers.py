@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dealdb.connection.link import Link
-from dealdb.connection.protocol.replies import NO_CLUSTER
+from dealdb.connection.protocol.replies import NODE
 from dealdb.connection.server.info import ask_config, ask_info, flavor, is_denied, mode, whole
 from dealdb.connection.server.telling import sentinel
 
@@ -93,7 +93,9 @@ def find_dangers(link: Link, info: Mapping[str, str]) -> list[Danger]:
         found, _, advice = (sentinel(link) or "").partition(": ")
         return [Danger(check="server", grave=True, found=found, advice=advice)]
     told = Told(info, lambda name: None if is_denied(link, "CONFIG") else ask_config(link, name))
-    dangers = [danger for look in _LOOKS for danger in look(told)]
+    in_cluster = bool(link.settings.cluster)
+    looks = [look for look in _LOOKS if not (in_cluster and look is _cluster)]
+    dangers = [danger for look in looks for danger in look(told)]
     for danger in dangers:
         if danger.check == _MEMORY:
             logger.warning("%s: %s", link.settings.where_db(link.db), danger.found)
@@ -102,7 +104,7 @@ def find_dangers(link: Link, info: Mapping[str, str]) -> list[Danger]:
 
 def _cluster(told: Told) -> Iterator[Danger]:
     if mode(told.info) == "cluster":
-        found, _, advice = NO_CLUSTER.partition(": ")
+        found, _, advice = NODE.partition(": ")
         found = found.replace("it is", "the server is")
         yield Danger(check="cluster", grave=True, found=found, advice=advice)
 
@@ -110,7 +112,9 @@ def _cluster(told: Told) -> Iterator[Danger]:
 def _replicas(told: Told) -> Iterator[Danger]:
     # the server says how many are in step only if it wants some
     if "min_slaves_good_slaves" not in told.info:
-        yield from _unwatched(told.number("connected_slaves"))
+        yield from _unwatched(
+            told.number("connected_slaves"), in_cluster=mode(told.info) == "cluster"
+        )
         return
     good = told.number("min_slaves_good_slaves")
     wanted = whole(told.config("min-replicas-to-write")) or 1
@@ -120,17 +124,16 @@ def _replicas(told: Told) -> Iterator[Danger]:
         yield Danger(check="replicas", grave=True, found=found, advice=advice)
 
 
-def _unwatched(n_replicas: int) -> Iterator[Danger]:
+def _unwatched(n_replicas: int, *, in_cluster: bool) -> Iterator[Danger]:
     """A primary that freezes or is cut off acknowledges changes, and drops them once a replica has taken its place."""
     if n_replicas:
         found = (
             f"the server acknowledges changes that none of its replicas has (it has {n_replicas}, and "
             "min-replicas-to-write is 0): they are lost when a replica takes its place"
         )
-        advice = (
-            "connect by redis+sentinel://, and with two replicas or more set min-replicas-to-write 1; a client on a "
-            "fixed address lost all that it saved in the ten seconds after a replaced primary woke up"
-        )
+        enough = "with two replicas or more, set min-replicas-to-write 1"
+        fixed = "a client on a fixed address lost all that it saved in the ten seconds after a replaced primary woke up"
+        advice = enough if in_cluster else f"connect by redis+sentinel://; {enough}; {fixed}"
         yield Danger(check="replicas", grave=False, found=found, advice=advice)
 
 

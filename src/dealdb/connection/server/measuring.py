@@ -12,8 +12,13 @@ _SPECIAL = re.compile(r"([*?\[\]\\])")
 
 
 def sockets_accepted(link: Link) -> int | None:
-    """Connections that the server has accepted since it started, by its own count; None if it does not say."""
-    return whole(ask_info(link, "stats").get("total_connections_received"))
+    """Connections that the server, or all nodes, have accepted so far, by their own count; None if one does not say."""
+    counts = [
+        whole(ask_info(node, "stats").get("total_connections_received"))
+        for node in link.each_node()
+    ]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def remove_keys(link: Link, prefix: str) -> int:
@@ -24,9 +29,11 @@ def remove_keys(link: Link, prefix: str) -> int:
     ----
     At most two round trips for every 1,000 keys of the database.
     """
-    pattern, cursor, removed = _SPECIAL.sub(r"\\\1", prefix) + "*", b"", 0
-    while cursor != b"0":
-        cursor, keys = link.call("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000)
-        if keys:
-            removed += link.call("UNLINK", *keys)
+    pattern, removed = _SPECIAL.sub(r"\\\1", prefix) + "*", 0
+    for node in link.each_node():
+        cursor = b""
+        while cursor != b"0":
+            cursor, keys = node.call("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000)
+            # one by one: in a cluster they have nothing to do with one another
+            removed += sum(link.calls([("UNLINK", key) for key in keys]))
     return removed

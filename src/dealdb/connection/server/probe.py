@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
+from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.fork import renew_in_child
 from dealdb.connection.pool import Pool
 from dealdb.connection.protocol.translate import is_missing_right
@@ -14,13 +17,16 @@ from dealdb.errors import PoolTimeout, ServerRefused, StoreError
 # the caller is promised an answer within a second; the rest is for the thread to start and the verdict to come back
 ANSWER_WITHIN_S = 0.8
 
+Find: TypeAlias = Callable[[], Endpoint | None]
+
 
 class _Ask(threading.Thread):
     """One PING in a thread of its own, for a look-up of a host name can't be given a deadline."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, find: Find) -> None:
         super().__init__(name="dealdb-probe", daemon=True)
         self._pool = pool
+        self._find = find
         self.began = time.monotonic()
         self.verdict: bool | None = None
 
@@ -30,7 +36,7 @@ class _Ask(threading.Thread):
 
     def _ping(self) -> bool:
         try:
-            wire = self._pool.checkout(self._pool.db, ANSWER_WITHIN_S)
+            wire = self._pool.checkout(self._pool.db, ANSWER_WITHIN_S, self._find())
         except PoolTimeout:
             raise
         except StoreError:
@@ -55,10 +61,18 @@ class Probe:
 
     A caller that comes while an earlier question is still open waits for that one: a host that hangs would
     otherwise gather threads, and take one socket of the pool for each.
+
+    Parameters
+    ----------
+    pool
+        Of the sockets.
+    find
+        Names the node of a cluster to ask; None where there are no nodes.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, find: Find = lambda: None) -> None:
         self._pool = pool
+        self._find = find
         self.renew()
         renew_in_child(self)
 
@@ -86,6 +100,6 @@ class Probe:
         with self._lock:
             asking = self._asking
             if asking is None or not asking.is_alive():
-                asking = self._asking = _Ask(self._pool)
+                asking = self._asking = _Ask(self._pool, self._find)
                 asking.start()
             return asking

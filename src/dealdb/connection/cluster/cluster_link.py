@@ -1,0 +1,189 @@
+"""``ClusterLink``: commands to the nodes of a cluster, each to whichever has its keys."""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from dealdb.connection.cluster.slot_link import SlotLink
+from dealdb.connection.cluster.slots import N_SLOTS, SlotMap
+from dealdb.connection.endpoint import Endpoint
+from dealdb.connection.link import Argument, Link, OwnLink, count_trip, packed_command
+from dealdb.connection.pool import Pool
+from dealdb.connection.protocol.translate import redirected
+from dealdb.errors import StoreError
+
+# where the first key stands, of commands in which that is not their first argument
+_KEY_AT = {"EVAL": 3, "EVALSHA": 3, "XINFO": 2, "MEMORY": 2, "OBJECT": 2}
+# what is about the server, not about keys: it follows the command before it in a batch, as WAIT has to
+_ABOUT_SERVER = frozenset(
+    {
+        *("ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DBSIZE", "ECHO", "HELLO", "INFO"),
+        *("LATENCY", "PING", "SCAN", "SCRIPT", "TIME", "WAIT", "WAITAOF"),
+    }
+)
+
+
+@lru_cache(maxsize=1024)
+def slot_of(key: str) -> int:
+    """
+    Slot of a key: that of what stands in its first braces, if anything does.
+
+    Examples
+    --------
+    >>> slot_of("deal:{5.69}:42") == slot_of("deals:{5.69}:log"), slot_of("deal:42")
+    (True, 11634)
+    """
+    begin = key.find("{")
+    end = key.find("}", begin + 1) if begin >= 0 else -1
+    hashed = key[begin + 1 : end] if end > begin + 1 else key
+    return crc_hqx(hashed.encode(), 0) % N_SLOTS
+
+
+def slot_asked(command: Sequence[Argument]) -> int | None:
+    """
+    Slot of the first key of a command; None for one that has no key.
+
+    Examples
+    --------
+    >>> slot_asked(("HGET", "{a}", "f")) == slot_asked(("EVAL", "return 1", 1, "{a}b"))
+    True
+    >>> slot_asked(("XREAD", "COUNT", 1, "STREAMS", "{a}", "0-0")) == slot_asked(("GET", "{a}"))
+    True
+    >>> slot_asked(("PING",)) is None
+    True
+    """
+    name = command[0] if isinstance(command[0], str) else bytes(command[0]).decode()  # type: ignore[arg-type]  # a text or bytes
+    if name in _ABOUT_SERVER:
+        return None
+    place = command.index("STREAMS") + 1 if name == "XREAD" else _KEY_AT.get(name, 1)
+    if place >= len(command) or (name in ("EVAL", "EVALSHA") and int(command[2]) == 0):
+        return None
+    key = command[place]
+    return slot_of(key.decode() if isinstance(key, bytes) else str(key))
+
+
+class ClusterLink(Link):
+    """
+    A way to all keys of a cluster; else as ``Link``.
+
+    A command goes to the node that has its keys, which must be of one slot. Commands that are sent together and have
+    keys of several slots go to each node in turn: all replies are read, and then the first error is raised.
+    """
+
+    __slots__ = ("_home", "_slots")
+
+    def __init__(self, pool: Pool, slots: SlotMap, home: int = 0) -> None:
+        super().__init__(pool, 0)
+        self._slots = slots
+        # of commands without a key
+        self._home = home
+
+    def call(self, *command: Argument, retry: bool = False) -> Any:
+        """As ``Link.call``."""
+        slot = slot_asked(command)
+        return self._to(self._home if slot is None else slot).call(*command, retry=retry)
+
+    def calls(
+        self,
+        commands: Sequence[Sequence[Argument]],
+        *,
+        retry: bool = False,
+        keep_errors: bool = False,
+    ) -> list[Any]:
+        """
+        As ``Link.calls``.
+
+        The last command is carried out after all others.
+
+        Cost
+        ----
+        One round trip for each node that has some of the keys.
+        """
+        slots = self._slots_of(commands)
+        if len(set(slots)) <= 1:
+            link = self._to(slots[0] if slots else self._home)
+            return link.calls(commands, retry=retry, keep_errors=keep_errors)
+        replies = dict(self._replies(commands, slots, retry=retry))
+        found = [replies[place] for place in range(len(commands))]
+        failure = next((reply for reply in found if isinstance(reply, StoreError)), None)
+        if failure is not None and not keep_errors:
+            raise failure
+        return found
+
+    def _slots_of(self, commands: Sequence[Sequence[Argument]]) -> list[int]:
+        """Slot of each; one without a key follows the one before it."""
+        slots: list[int] = []
+        for command in commands:
+            slot = slot_asked(command)
+            slots.append((slots[-1] if slots else self._home) if slot is None else slot)
+        return slots
+
+    def _replies(
+        self, commands: Sequence[Sequence[Argument]], slots: Sequence[int], *, retry: bool
+    ) -> Iterator[tuple[int, Any]]:
+        """Places of commands and their replies, errors among them."""
+        owners = [self._slots.node_of(slot) if retry else slot for slot in slots]
+        # that of the last command last, so that what it says is younger than all else
+        for owner in sorted(dict.fromkeys(owners), key=lambda owner: owner == owners[-1]):
+            places = [place for place, each in enumerate(owners) if each == owner]
+            some = [commands[place] for place in places]
+            if isinstance(owner, Endpoint):
+                yield from zip(
+                    places, self._of_node(owner, some, [slots[p] for p in places]), strict=True
+                )
+            else:
+                yield from zip(places, self._to(owner).calls(some, keep_errors=True), strict=True)
+
+    def _of_node(
+        self, node: Endpoint, reads: Sequence[Sequence[Argument]], slots: Sequence[int]
+    ) -> list[Any]:
+        """Replies to reads of a node; one that has to go elsewhere by now, or later, goes on its own."""
+        try:
+            replies = self._ask(node, reads)
+        except StoreError:
+            replies = [None] * len(reads)
+            failed = list(range(len(reads)))
+        else:
+            failed = [place for place, reply in enumerate(replies) if _is_passing(reply)]
+        for place in failed:
+            [replies[place]] = self._to(slots[place]).calls(
+                [reads[place]], retry=True, keep_errors=True
+            )
+        return replies
+
+    def _ask(self, node: Endpoint, reads: Sequence[Sequence[Argument]]) -> list[Any]:
+        wire = self._pool.checkout(0, node=node)
+        try:
+            if not wire.is_sound():
+                wire.connect()
+            count_trip()
+            packed = (packed_command(tuple(command)) for command in reads)
+            return wire.exchange_many(packed, len(reads), keep_errors=True)
+        finally:
+            self._give_back(wire)
+
+    def apart(self) -> OwnLink:
+        """As ``Link.apart``: a way over a socket of its own, to the slot of commands without a key."""
+        return self._to(self._home).apart()
+
+    def node_of(self, key: str) -> tuple[int, str]:
+        """Slot of a key, and the address of the node that has it. Costs as ``SlotMap.node_of`` does."""
+        slot = slot_of(key)
+        return slot, str(self._slots.node_of(slot))
+
+    def each_node(self) -> list[Link]:
+        """A way to each primary, for commands about all of its keys."""
+        return [self._to(slot) for slot in self._slots.first_slots()]
+
+    def _to(self, slot: int) -> SlotLink:
+        return SlotLink(self._pool, self._slots, slot)
+
+
+def _is_passing(reply: object) -> bool:
+    """Whether a reply says that another node, or another time, may answer."""
+    return isinstance(reply, StoreError) and (
+        reply.retryable or bool(redirected(reply.__cause__)[0])
+    )

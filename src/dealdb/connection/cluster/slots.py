@@ -1,0 +1,158 @@
+"""``SlotMap``: which node of a cluster has which slot, as its nodes say."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from hiredis import pack_command
+
+from dealdb.connection.endpoint import DEFAULT_PORT, Endpoint, parse_endpoint
+from dealdb.connection.fork import renew_in_child
+from dealdb.connection.protocol.wire import Wire
+from dealdb.connection.settings import Settings
+from dealdb.errors import ServerUnavailable, StoreError
+
+logger = logging.getLogger(__name__)
+
+N_SLOTS = 16_384
+# short limits of its own: with those of commands, one dead node that is asked first would hold everybody up
+_CONNECT_S = 0.3
+_ANSWER_S = 0.5
+# a map that was asked for is not asked for again within this time, whatever many callers meet
+_FRESH_S = 0.05
+_QUESTION = pack_command(("CLUSTER", "SLOTS"))  # type: ignore[arg-type]  # its stub asks for a tuple of one
+
+
+class _Range(NamedTuple):
+    """Slots that one primary has."""
+
+    first: int
+    last: int
+    primary: Endpoint
+
+
+class SlotMap:
+    """
+    The map of the slots of one cluster; any number of threads may ask and correct it.
+
+    Parameters
+    ----------
+    settings
+        With the addresses of some of its nodes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seeds = [parse_endpoint(each, DEFAULT_PORT) for each in settings.cluster]
+        self._ranges: list[_Range] = []
+        # slots that a node said have moved, since the map was made
+        self._moved: dict[int, Endpoint] = {}
+        self._asked_at = 0.0
+        self._lock = threading.Lock()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin in a forked child with a lock that nobody holds."""
+        self._lock = threading.Lock()
+
+    def node_of(self, slot: int) -> Endpoint:
+        """
+        The primary that has a slot.
+
+        Raises
+        ------
+        ServerUnavailable
+            If no node answers, or none has the slot.
+
+        Cost
+        ----
+        None, but for the first time: a connect and a round trip to one node.
+        """
+        if not self._ranges:
+            self.refresh()
+        with self._lock:
+            moved = self._moved.get(slot)
+            place = bisect_right(self._ranges, slot, key=lambda each: each.first) - 1
+            found = self._ranges[place] if place >= 0 else None
+        if moved is not None:
+            return moved
+        if found is None or slot > found.last:
+            raise ServerUnavailable(f"{self._settings.where}: no node has slot {slot:,}")
+        return found.primary
+
+    def primaries(self) -> list[Endpoint]:
+        """The nodes that have slots. Costs as ``node_of`` does."""
+        self.node_of(0)
+        with self._lock:
+            return list(
+                dict.fromkeys([*(each.primary for each in self._ranges), *self._moved.values()])
+            )
+
+    def first_slots(self) -> list[int]:
+        """A slot of each node that has some. Costs as ``node_of`` does."""
+        self.node_of(0)
+        with self._lock:
+            firsts = {each.primary: each.first for each in reversed(self._ranges)}
+        return sorted(firsts.values())
+
+    def moved(self, slot: int, primary: Endpoint) -> None:
+        """Note that a node said where a slot is now."""
+        with self._lock:
+            self._moved[slot] = primary
+
+    def refresh(self, avoid: Endpoint | None = None) -> None:
+        """
+        Ask for the map anew; another node than one that just failed, if another answers.
+
+        Raises
+        ------
+        ServerUnavailable
+            If no node answers.
+
+        Cost
+        ----
+        A connect and a round trip to the first node that answers; none if somebody has asked a moment ago.
+        """
+        with self._lock:
+            if time.monotonic() - self._asked_at < _FRESH_S and self._ranges:
+                return
+            known = [each.primary for each in self._ranges]
+            nodes = list(dict.fromkeys([*known, *self._seeds]))
+            nodes.sort(key=lambda node: node == avoid)
+            problems = []
+            for node in nodes:
+                try:
+                    self._ranges = _ranges(self._ask(node), node)
+                except StoreError as problem:
+                    problems.append(str(problem))
+                    continue
+                self._moved.clear()
+                self._asked_at = time.monotonic()
+                return
+        raise ServerUnavailable(
+            f"{self._settings.where}: no node of the cluster answers: {'; '.join(problems)}"
+        )
+
+    def _ask(self, node: Endpoint) -> Any:
+        settings = replace(self._settings, host=node.host, port=node.port, cluster=())
+        wire = Wire(settings, 0, asks_role=False)
+        try:
+            wire.connect(_CONNECT_S)
+            return wire.exchange(_QUESTION, _ANSWER_S)
+        finally:
+            wire.close()
+
+
+def _ranges(told: Iterable[Any], asked: Endpoint) -> list[_Range]:
+    """The map of a reply to CLUSTER SLOTS; a node without a host is the one that was asked."""
+    found = []
+    for first, last, primary, *_ in told:
+        host = (primary[0] or b"").decode() or asked.host
+        found.append(_Range(first, last, Endpoint(host, int(primary[1]))))
+    return sorted(found)

@@ -1,0 +1,125 @@
+"""A cluster of real servers on loopback: its nodes are killed, frozen and promoted, and its slots move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from connected import eventually
+from servers import Server
+
+N_SLOTS = 16_384
+# a node that is gone for so long is replaced
+NODE_TIMEOUT_MS = 1_000
+
+
+class Cluster:
+    """
+    Primaries with an even share of the slots, and a replica of each.
+
+    Parameters
+    ----------
+    start
+        Starts a server with some options.
+    n
+        Primaries.
+    has_replicas
+        Whether each has a replica.
+    """
+
+    def __init__(
+        self, start: Callable[..., Server], n: int = 3, *, has_replicas: bool = True
+    ) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
+        quick = ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
+        n_nodes = 2 * n if has_replicas else n
+        self.nodes = [start(*options, *quick) for _ in range(n_nodes)]
+        self.primaries, replicas = self.nodes[:n], self.nodes[n:]
+        bounds = [number * N_SLOTS // n for number in range(n + 1)]
+        for node, first, stop in zip(self.primaries, bounds, bounds[1:], strict=False):
+            say(node, "CLUSTER", "ADDSLOTS", *range(first, stop))
+        for node in self.nodes[1:]:
+            say(node, "CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+        assert eventually(lambda: all(knows(node, n_nodes) for node in self.nodes))
+        for primary, replica in zip(self.primaries, replicas, strict=False):
+            say(replica, "CLUSTER", "REPLICATE", id_of(primary))
+        assert eventually(lambda: all(self._is_ready(node) for node in self.nodes))
+
+    def _is_ready(self, node: Server) -> bool:
+        with node.client() as client:
+            about = client.info("replication")
+        is_linked = about["role"] == "master" or about["master_link_status"] == "up"
+        return is_linked and state_of(node)["cluster_state"] == "ok"
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes[:2])}/"
+
+    def owner(self, slot: int) -> Server:
+        """The primary that has a slot, as most nodes say that answer."""
+        named = [port for node in self.nodes if node.process and (port := owner_by(node, slot))]
+        most = max(set(named), key=named.count)
+        return next(node for node in self.nodes if node.port == most)
+
+    def wait_for_another(self, slot: int, old: Server) -> Server:
+        """The primary that takes the place of one that is gone."""
+        assert eventually(lambda: self.owner(slot) is not old)
+        return self.owner(slot)
+
+    def other(self, slot: int) -> Server:
+        """A primary that has it not."""
+        owner = self.owner(slot)
+        return next(node for node in self.primaries if node is not owner)
+
+    def begin_move(self, slot: int, to: Server) -> None:
+        """Its keys may be on either side from now on."""
+        owner = self.owner(slot)
+        say(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", id_of(owner))
+        say(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id_of(to))
+
+    def move_keys(self, slot: int, to: Server, n: int = 1_000_000) -> int:
+        """Move so many of its keys; returns how many there were."""
+        owner = self.owner(slot)
+        keys = say(owner, "CLUSTER", "GETKEYSINSLOT", slot, n)
+        for key in keys:
+            say(owner, "MIGRATE", "127.0.0.1", to.port, key, 0, 5_000)
+        return len(keys)
+
+    def end_move(self, slot: int, to: Server) -> None:
+        """The slot is there from now on; only the two nodes know at first."""
+        owner = self.owner(slot)
+        for node in (to, owner):
+            say(node, "CLUSTER", "SETSLOT", slot, "NODE", id_of(to))
+
+
+def say(node: Server, *command: Any) -> Any:
+    with node.client() as client:
+        return client.execute_command(*command)
+
+
+def id_of(node: Server) -> str:
+    found = say(node, "CLUSTER", "MYID")
+    return found.decode() if isinstance(found, bytes) else str(found)
+
+
+def state_of(node: Server) -> dict[str, str]:
+    lines = say(node, "CLUSTER", "INFO").decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if line)
+
+
+def knows(node: Server, n: int) -> bool:
+    return int(state_of(node)["cluster_known_nodes"]) >= n
+
+
+def owner_by(node: Server, slot: int) -> int:
+    """Port of the owner of a slot, as a node says; 0 where it does not answer."""
+    try:
+        with redis.Redis(port=node.port, socket_timeout=0.3, protocol=2) as client:
+            ranges = client.execute_command("CLUSTER", "SLOTS")
+    except redis.RedisError:
+        return 0
+    return next(
+        (int(primary[1]) for first, last, primary, *_ in ranges if first <= slot <= last), 0
+    )

@@ -1,0 +1,210 @@
+"""Commands to a slot of a cluster: a real one, whose slots move and whose nodes die, freeze and come back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from clusters import Cluster, say
+from dealdb.connection import RedisConnection
+from dealdb.connection.cluster.slot_link import SlotLink
+from dealdb.errors import ConfigError, PoolTimeout, ServerUnavailable, StoreError
+from servers import Server, free_port
+
+KEY, OTHER = "{a}key", "{a}other"
+PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
+
+
+@pytest.fixture
+def pair(new_server: Callable[..., Server]) -> Cluster:
+    return Cluster(new_server, 2, has_replicas=False)
+
+
+@pytest.fixture
+def connection(pair: Cluster) -> Iterator[RedisConnection]:
+    with RedisConnection().connect_url(pair.url) as found:
+        yield found
+
+
+def slot_link(connection: RedisConnection, slot: int) -> SlotLink:
+    assert connection._slots is not None
+    return SlotLink(connection._open_pool, connection._slots, slot)
+
+
+def slot_of(cluster: Cluster, key: str) -> int:
+    return int(say(cluster.nodes[0], "CLUSTER", "KEYSLOT", key))
+
+
+def test_each_slot_is_asked_of_its_node(pair: Cluster, connection: RedisConnection) -> None:
+    for name in "abcdefgh":
+        key = f"{{{name}}}key"
+        link = slot_link(connection, slot_of(pair, key))
+        assert link.call("SET", key, name) == b"OK"
+        assert link.calls([("GET", key), ("STRLEN", key)]) == [name.encode(), 1]
+    assert sum(int(say(node, "DBSIZE")) for node in pair.primaries) == 8
+    assert all(say(node, "DBSIZE") for node in pair.primaries)
+    assert connection.is_connected()
+    assert connection.health().reachable
+
+
+def test_a_slot_that_has_moved_is_followed(pair: Cluster, connection: RedisConnection) -> None:
+    slot = slot_of(pair, KEY)
+    link, to = slot_link(connection, slot), pair.other(slot)
+    link.call("SET", KEY, "1")
+    pair.begin_move(slot, to)
+    assert pair.move_keys(slot, to) == 1
+    pair.end_move(slot, to)
+    # a change is as good as a read: the node that has it no more has not carried it out
+    assert link.call("INCR", KEY) == 2
+    assert link.calls([("INCR", KEY), ("INCR", KEY)]) == [3, 4]
+    assert slot_link(connection, slot).call("GET", KEY) == b"4"
+
+
+def test_while_a_slot_moves_its_keys_are_asked_for_on_both_sides(
+    pair: Cluster, connection: RedisConnection
+) -> None:
+    slot = slot_of(pair, KEY)
+    link, to = slot_link(connection, slot), pair.other(slot)
+    link.call("SET", KEY, "1")
+    pair.begin_move(slot, to)
+    # still here; a new one is there already
+    assert link.call("INCR", KEY) == 2
+    assert link.call("SET", OTHER, "new") == b"OK"
+    assert say(to, "CLUSTER", "COUNTKEYSINSLOT", slot) == 1
+    pair.move_keys(slot, to)
+    assert link.call("INCR", KEY) == 3
+    assert link.calls([("INCR", KEY), ("GET", OTHER)]) == [4, b"new"]
+    errors = link.calls([("INCR", KEY), ("INCR", OTHER)], keep_errors=True)
+    assert errors[0] == 5
+    assert isinstance(errors[1], StoreError)
+    # the map says nothing else until it is done
+    assert connection._slots is not None
+    assert connection._slots.node_of(slot).port == pair.owner(slot).port
+    pair.end_move(slot, to)
+    assert link.call("INCR", KEY) == 6
+
+
+def test_keys_on_both_sides_at_once_are_waited_for(
+    pair: Cluster, connection: RedisConnection
+) -> None:
+    slot = slot_of(pair, KEY)
+    link, to = slot_link(connection, slot), pair.other(slot)
+    link.calls([("SET", KEY, "1"), ("SET", OTHER, "2")])
+    pair.begin_move(slot, to)
+    pair.move_keys(slot, to, 1)
+    rest = threading.Timer(0.3, pair.move_keys, (slot, to))
+    rest.start()
+    # TRYAGAIN until the other one is there too
+    assert sorted(link.call("MGET", KEY, OTHER)) == [b"1", b"2"]
+    rest.join()
+    with RedisConnection().connect_url(pair.url, retry_deadline_s=0.1) as hasty:
+        pair.end_move(slot, to)
+        back = pair.other(slot)
+        pair.begin_move(slot, back)
+        pair.move_keys(slot, back, 1)
+        with pytest.raises(ServerUnavailable, match="TRYAGAIN") as caught:
+            slot_link(hasty, slot).call("MGET", KEY, OTHER)
+        assert not caught.value.sent
+
+
+def test_a_batch_that_meets_the_end_of_a_move_is_not_sent_again_in_part(
+    pair: Cluster, connection: RedisConnection
+) -> None:
+    """The first command runs, the second is elsewhere: a change must not run twice, a read may."""
+    slot = slot_of(pair, KEY)
+    link, to = slot_link(connection, slot), pair.other(slot)
+    link.calls([("SET", KEY, "1"), ("SET", OTHER, "1")])
+    pair.begin_move(slot, to)
+    moved = say(pair.owner(slot), "CLUSTER", "GETKEYSINSLOT", slot, 1)[0]
+    stays = KEY if moved == OTHER.encode() else OTHER
+    pair.move_keys(slot, to, 1)
+    with pytest.raises(ServerUnavailable, match="in the middle of a batch") as caught:
+        link.calls([("INCR", stays), ("INCR", moved)])
+    assert caught.value.sent
+    assert link.call("GET", stays) == b"2"
+    assert link.call("GET", moved) == b"1"
+
+
+def test_the_sockets_of_all_nodes_together_are_as_many_as_allowed(pair: Cluster) -> None:
+    slots = [slot_of(pair, f"{{{name}}}") for name in "abcdefghij"]
+    with RedisConnection().connect_url(
+        pair.url, max_connections=2, pool_timeout_s=0.2
+    ) as connection:
+        for slot in slots:
+            slot_link(connection, slot).call("PING")
+        assert connection.pool_stats().open == 2
+        pool = connection._open_pool
+        assert connection._slots is not None
+        nodes = connection._slots.primaries()
+        done, both = threading.Event(), threading.Barrier(3)
+
+        def hold() -> None:
+            wire = pool.checkout(0, node=nodes[0])
+            both.wait(10)
+            done.wait(10)
+            pool.release(wire)
+
+        holders = [threading.Thread(target=hold) for _ in range(2)]
+        for holder in holders:
+            holder.start()
+        both.wait(10)
+        with pytest.raises(PoolTimeout):
+            slot_link(connection, slots[0]).call("PING")
+        done.set()
+        for holder in holders:
+            holder.join()
+        # both lead to one node, and one of them is led to the other
+        for slot in slots:
+            assert slot_link(connection, slot).call("PING") == b"PONG"
+        assert connection.pool_stats().open == 2
+
+
+def test_a_node_that_is_killed_or_freezes_is_replaced(new_server: Callable[..., Server]) -> None:
+    cluster = Cluster(new_server)
+    slot = slot_of(cluster, KEY)
+    with RedisConnection().connect_url(cluster.url, **PATIENT) as connection:
+        link = slot_link(connection, slot)
+        link.call("SET", KEY, "1")
+        for number, fault in enumerate(("kill", "freeze"), 2):
+            old = cluster.owner(slot)
+            assert say(old, "WAIT", 1, 5_000) == 1
+            if fault == "kill":
+                old.kill()
+            else:
+                old.freeze()
+            began = time.monotonic()
+            # a read is sent again; the reply to a change may be lost
+            assert link.call("GET", KEY, retry=True) == str(number - 1).encode()
+            assert time.monotonic() - began < 20
+            assert link.call("INCR", KEY) == number
+            if fault == "kill":
+                old.start()
+                # a replica of the new one, for the next fault
+                assert old.process
+                wait_for_replica(cluster, slot)
+            else:
+                old.thaw()
+
+
+def wait_for_replica(cluster: Cluster, slot: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if say(cluster.owner(slot), "WAIT", 1, 100) == 1:
+            return
+    raise AssertionError("it has no replica")
+
+
+def test_what_a_cluster_is_not(pair: Cluster, connection: RedisConnection) -> None:
+    with pytest.raises(ConfigError, match="only database 0"):
+        connection.select_db(1)
+    with pytest.raises(ConfigError, match="only database 0"):
+        RedisConnection().connect_url(pair.url + "3")
+    port = free_port()
+    with RedisConnection().connect_url(f"redis+cluster://127.0.0.1:{port}/") as nowhere:
+        with pytest.raises(ServerUnavailable, match="no node of the cluster answers"):
+            nowhere.link().call("PING")
+        assert not nowhere.is_connected()
