@@ -31,6 +31,7 @@ FACTS = "tests/server/store/facts/test_event.py tests/server/loader/facts/test_r
 FOLD = "tests/unit/store/facts/test_event.py"
 FOLLOWED = "tests/unit/store/facts/following/test_continued.py"
 ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
+SLOTS = "tests/server/connection/cluster"
 SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
@@ -876,6 +877,41 @@ MUTANTS = [
         "if self._entries and self._entries[-1].position.seq + 1 != entries[0].position.seq:",
         "if False:",
         "tests/server/store/checkpoint/test_checkpoint.py",
+    ),
+    Mutant(
+        "a node that is getting keys is not told that it is asked for them",
+        "../connection/cluster/slot_link.py",
+        "((_ASKING, command) for command in packed)",
+        '((pack_command(("PING",)), command) for command in packed)',
+        SLOTS,
+    ),
+    Mutant(
+        "a batch that a node has turned away counts as carried out",
+        "../connection/protocol/wire.py",
+        "self.none_ran = len(refusals) == count and all(map(has_not_run, refusals))",
+        "self.none_ran = False",
+        SLOTS,
+    ),
+    Mutant(
+        "a batch of which some was carried out is sent again",
+        "../connection/cluster/slot_link.py",
+        "if (may_have_run and not retry) or not",
+        "if not",
+        SLOTS,
+    ),
+    Mutant(
+        "the last command of a batch is not carried out last",
+        "../connection/cluster/cluster_link.py",
+        "key=lambda owner: owner == owners[-1])",
+        "key=lambda owner: owner != owners[-1])",
+        SLOTS,
+    ),
+    Mutant(
+        "a caller takes a socket to another node for one to its own",
+        "../connection/pool.py",
+        "if self._idle[place].node == node",
+        "if True",
+        SLOTS,
     ),
     Mutant(
         "what a replaced primary answers is an answer",

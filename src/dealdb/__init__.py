@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
     from dealdb.query import Explanation, Facet, Page, SavedQuery
-    from dealdb.store import Deal, SaveResult
+    from dealdb.store import Deal, DealPlace, SaveResult
     from dealdb.store.backup.reports import BackupReport, RestoreReport
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_commits import Commit, DealChange
@@ -78,6 +78,7 @@ __all__ = [
     "DealDBError",
     "DealDatabase",
     "DealNotFound",
+    "DealPlace",
     "DealView",
     "Difference",
     "Explanation",
@@ -148,7 +149,7 @@ _MODULES = {
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "model.schema"),
-    **dict.fromkeys(("Deal", "SaveResult"), "store"),
+    **dict.fromkeys(("Deal", "DealPlace", "SaveResult"), "store"),
     **dict.fromkeys(("CheckReport", "Difference", "Problem"), "store.upkeep.check"),
     "RepairReport": "store.upkeep.repair",
     **dict.fromkeys(("BackupReport", "RestoreReport"), "store.backup.reports"),

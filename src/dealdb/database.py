@@ -23,7 +23,7 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema, parse_type
 from dealdb.model.values import encode_id
 from dealdb.query.limits import SQL_LIMITS, SqlLimits
-from dealdb.store import Deal, SaveResult, Store
+from dealdb.store import Deal, DealPlace, SaveResult, Store
 from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.commit.durability import Durability
@@ -262,12 +262,13 @@ class DealDatabase:
         **settings: Any,
     ) -> Self:
         """
-        Database at a URL: ``redis://``, ``rediss://`` (TLS), ``unix://`` or ``redis+sentinel://``, with user and db.
+        Database at a URL: of a server, of a cluster, or of Sentinels; ``rediss`` for TLS.
 
         Parameters
         ----------
         url
-            Such as ``redis://user:password@host:port/db`` or ``redis+sentinel://s1,s2,s3/name/db``.
+            Such as ``redis://user:password@host:port/db``, ``redis+sentinel://s1,s2,s3/name/db`` or
+            ``redis+cluster://h1,h2/``.
         collection, actor, cache, cache_mb, durability, allow_eviction, adopt, partitions, **settings
             As for the constructor, ``sql_`` ... too; they win over what the URL says.
 
@@ -894,6 +895,34 @@ class DealDatabase:
         [{'id': '42', 'stage': 'Lead'}, None]
         """
         return self._store.get_many([encode_id(deal_id) for deal_id in ids])
+
+    def place_of(self, id: str | int) -> DealPlace:
+        """
+        Where a deal is kept, or would be: its key, its partition, and in a cluster its slot and node.
+
+        Parameters
+        ----------
+        id
+            Of the deal.
+
+        Raises
+        ------
+        SchemaError
+            If ``id`` can't be one: an empty text, for example.
+        StoreError
+            If the server can't be asked.
+
+        Cost
+        ----
+        None, but for the first use: one round trip, and in a cluster another for the map of its slots.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path, partitions=4) as db:
+        ...     db.place_of(42)
+        DealPlace(key='deal:{0.1}:42', partition=0, partitions=4, slot=None, node=None)
+        """
+        return self._opened_store().place_of(encode_id(id))
 
     def delete_deal(
         self, id: str | int, *, expect_rev: int | None = None, durability: str | None = None

@@ -102,6 +102,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "backup": CommandEntry("backup", "dealdb backup deals.backup"),
     "restore": CommandEntry("backup", "dealdb restore deals.backup --collection copy"),
     "health": CommandEntry("server", "dealdb health --json"),
+    "keys": CommandEntry("deals", "dealdb keys D0001"),
     "doctor": CommandEntry("doctor", "dealdb doctor"),
     "board": CommandEntry("browser.board", "dealdb board --port 8765"),
     "shell": CommandEntry("shell", "dealdb shell --collection deal"),

@@ -12,7 +12,7 @@ keys, deal → bounds → encoding, tables → hashes, log, commit → archive �
 foreign → facts → backup, upkeep → store_history, store_besides → store → partitions.
 """
 
-from dealdb.store.deal import Deal, SaveResult, Written
+from dealdb.store.deal import Deal, DealPlace, SaveResult, Written
 from dealdb.store.store import Store
 
-__all__ = ["Deal", "SaveResult", "Store", "Written"]
+__all__ = ["Deal", "DealPlace", "SaveResult", "Store", "Written"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from dealdb.errors import StoreDamaged
 from dealdb.model.jsonable import to_jsonable
@@ -54,6 +54,27 @@ class SaveResult:
     id: str
     rev: int
     outcome: Outcome
+
+
+class DealPlace(NamedTuple):
+    """
+    Where a deal is kept.
+
+    Attributes
+    ----------
+    key
+        Of its hash.
+    partition, partitions
+        Number of its partition, and how many the collection has.
+    slot, node
+        Its slot in a cluster, and the address of the node that has it; None where there is no cluster.
+    """
+
+    key: str
+    partition: int = 0
+    partitions: int = 1
+    slot: int | None = None
+    node: str | None = None
 
 
 class Deal(dict[str, Value]):

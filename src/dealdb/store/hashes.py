@@ -42,6 +42,11 @@ def scan_names(link: Link, keys: Keys) -> Iterator[list[bytes]]:
 
     An id is text: a key that isn't UTF-8 is not a deal, since nobody could ask for it.
     """
+    for node in link.each_node():
+        yield from _names_on(node, keys)
+
+
+def _names_on(link: Link, keys: Keys) -> Iterator[list[bytes]]:
     cursor, pattern = b"0", keys.deal_prefix.encode() + b"*"
     while True:
         cursor, found = link.call(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
+from dealdb.store.deal import DealPlace
 from dealdb.store.hashes import as_texts
 from dealdb.store.keys import Keys
 from dealdb.store.upkeep.clock import times_to_come
@@ -55,6 +56,12 @@ class StoreBesides:
         from dealdb.store.upkeep.doctor import findings
 
         return findings(self.link, self.keys, health, trouble)
+
+    def place_of(self, deal_id: str) -> DealPlace:
+        """Where a deal is kept, or would be. No round trip, but for the map of a cluster."""
+        key = self.keys.deal(deal_id)
+        slot, node = self.link.node_of(key) or (None, None)
+        return DealPlace(key, slot=slot, node=node)
 
     def table(self, name: str, columns: Sequence[str]) -> SmallTable:
         """A small table beside the deals; no round trip before it is used."""

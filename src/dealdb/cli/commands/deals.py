@@ -19,6 +19,7 @@ from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 from dealdb.formats.cells import to_cell
 from dealdb.formats.exact_json import exact_number
+from dealdb.store.deal import DealPlace
 
 if TYPE_CHECKING:
     from dealdb import Deal
@@ -53,6 +54,19 @@ def get(
         columns = list(dict.fromkeys(name for deal in found for name in deal))
         save_rows(found, columns, session.output, file)
     _fail_for_missing(id_ for id_, deal in zip(ids, deals, strict=True) if deal is None)
+
+
+def keys(session: Session, ids: Ids) -> None:
+    """
+    Print where deals are kept: key, partition, and in a cluster slot and node.
+
+    Nothing is asked of the deals: one that does not exist has its place, too.
+    """
+    with session.open() as db:
+        places = [{"id": id_, **db.place_of(id_)._asdict()} for id_ in ids]
+    columns = ["id", *DealPlace._fields]
+    shown = [name for name in columns if any(place[name] is not None for place in places)]
+    print_rows(places, shown, session.output)
 
 
 def save(

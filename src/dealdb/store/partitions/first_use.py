@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from dealdb.errors import StoreError
 from dealdb.store.keys import FORMAT_OF_PARTITIONS, InPartitions, Keys
 from dealdb.store.partitions.begin import check_wanted, layout_in, look_of
+from dealdb.store.partitions.layout import ON_CLUSTER
 from dealdb.store.store import Store
 
 if TYPE_CHECKING:
@@ -61,12 +62,16 @@ class FirstUse:
         self._divided = divided
         self._wanted = wanted
         self._tell = tell
-        self._known: AnyStore | None = single if wanted == 1 else None
+        # a cluster keeps only keys with a tag in one place, and so even a single partition has one there
+        self._is_on_cluster = bool(single.link.settings.cluster)
+        self._known: AnyStore | None = None
+        if wanted == 1 and not self._is_on_cluster:
+            self._known = single
 
     def __getattr__(self, name: str) -> Any:
         if self._known is not None or name in _AT_REST:
             return getattr(self._known or self._single, name)
-        if name in _LOOKING and self._wanted is None:
+        if name in _LOOKING and self._wanted is None and not self._is_on_cluster:
             return partial(self._try, name)
         if callable(getattr(Store, name, None)):
             # not before it is called
@@ -120,10 +125,13 @@ class FirstUse:
         is_there = not (cut_off and self._wanted)
         found = layout_in(self._single.link, keys, layout, form) if is_there else 0
         n = check_wanted(found, self._wanted, keys.collection)
-        if not found and n == 1 and not to_write:
-            # another program may begin it with partitions yet
-            return self._single
-        return self._settle(self._single if n == 1 else self._divided(n))
+        if self._is_on_cluster:
+            store: AnyStore = self._divided(n if found or self._wanted else ON_CLUSTER)
+        else:
+            store = self._single if n == 1 else self._divided(n)
+        is_open = not (found or self._wanted or to_write)
+        # another program may begin it with other partitions yet
+        return store if is_open else self._settle(store)
 
     def _settle(self, store: AnyStore) -> AnyStore:
         if self._known is None:

@@ -15,6 +15,8 @@ from dealdb.store.bounds.wall import Reading, whole
 from dealdb.store.bounds.wall import text as str_of
 
 MOST_PARTITIONS = 256
+# of a new collection on a cluster, where nobody says how many
+ON_CLUSTER = 64
 # of a Redis Cluster
 SLOTS = 16_384
 _FORMAT = 1

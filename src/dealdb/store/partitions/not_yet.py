@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -12,7 +12,6 @@ from dealdb.errors import NotOnPartitions
 if TYPE_CHECKING:
     import polars as pl
 
-    from dealdb.connection.server.health import ServerHealth
     from dealdb.model.schema import Field
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.load_notes import Marked
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.replica.snapshot import Snapshot
-    from dealdb.store.upkeep.doctor import Finding
     from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
 
@@ -114,10 +112,6 @@ class NotYet:
     def restore(self, path: Path, tell: Tell) -> RestoreReport:  # noqa: ARG002  # likewise
         """A restore."""
         self._refuse("a restore")
-
-    def examine(self, health: ServerHealth, trouble: str | None) -> Iterator[Finding]:  # noqa: ARG002  # likewise
-        """What dealdb doctor says."""
-        self._refuse("an examination")
 
     def take_over(self, load: str) -> Marked | None:  # noqa: ARG002  # likewise
         """The note of a load that died."""

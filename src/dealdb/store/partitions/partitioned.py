@@ -10,17 +10,19 @@ from dealdb.model.schema import Schema
 from dealdb.model.values import encode_id
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
-from dealdb.store.deal import SaveResult, Written
+from dealdb.store.deal import DealPlace, SaveResult, Written
 from dealdb.store.partitions.layout import partition_of
 from dealdb.store.partitions.not_yet import cannot
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.reading import PartitionedReads
 
 if TYPE_CHECKING:
+    from dealdb.connection.server.health import ServerHealth
     from dealdb.store.commit.batch import Batch
     from dealdb.store.history.confirm import Seen
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
+    from dealdb.store.upkeep.doctor import Finding
 
 
 class PartitionedStore(PartitionedReads):
@@ -134,6 +136,19 @@ class PartitionedStore(PartitionedReads):
             last = number
         if run:
             yield self._partitions[last], run
+
+    def examine(self, health: ServerHealth, trouble: str | None) -> Iterator[Finding]:
+        """What there is to say of the server and of the collection; see ``examining.examine``."""
+        from dealdb.store.partitions.examining import examine
+
+        return examine(self.link, self._partitions, health, trouble)
+
+    def place_of(self, deal_id: str) -> DealPlace:
+        """Where a deal is kept, or would be. No round trip, but for the map of a cluster."""
+        part = self._of(deal_id)
+        return part.place_of(deal_id)._replace(
+            partition=self._number_of(deal_id), partitions=self.partitions
+        )
 
     def settling(self) -> Settling:
         """What has the server keep a load only once; see ``Store.settling``."""

@@ -85,8 +85,9 @@ class PartitionedReads(NotYet):
         return self._partitions[partition_of(deal_id, self.partitions)]
 
     def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Replies to reads, once the collection was found to be made as it was. One round trip."""
-        *replies, layout, form = self.link.calls([*commands, *self._beginning.looks], retry=True)
+        """Replies to reads, once the collection was found to be made as it was. One round trip to each node."""
+        # first: the last of all is answered after all others, also in a cluster
+        layout, form, *replies = self.link.calls([*self._beginning.looks, *commands], retry=True)
         self._beginning.check(layout, form)
         return replies
 

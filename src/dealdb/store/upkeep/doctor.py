@@ -7,7 +7,7 @@ It changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -147,7 +147,13 @@ def findings(
         yield look(health, hidden)
     yield Finding.ok("pool", f"at most {health.pool_size} connections")
     yield from dangers
-    for name, examine in _EXAMINATIONS.items():
+    yield from examined(link, keys, _EXAMINATIONS)
+
+
+def examined(link: Link, keys: Keys, names: Iterable[str] = ()) -> Iterator[Finding]:
+    """What there is to say of a collection alone, or of a part of one; by default of what it holds. Changes nothing."""
+    for name in names or _OF_CONTENTS:
+        examine = _EXAMINATIONS[name]
         try:
             yield examine(link, keys)
         except AccessDenied as error:
@@ -156,6 +162,8 @@ def findings(
             yield Finding.fail(name, str(error))
 
 
+# what may be damaged, or by somebody else
+_OF_CONTENTS = ("format", "hashes", "log", "history", "facts")
 # a server that is one of these can't hold deals
 _END_OF_LOOKING = ("server", "cluster")
 # what managed services often do not let anybody ask

@@ -19,9 +19,9 @@ from servers import Server
 # what each test below tries, or what asks no collection
 TRIED = {
     "health", "examine", "is_connected", "select_database", "close", "mend", "check_backup", "from_url", "embedded",
-    "save_deal", "update_deal", "get_deal", "get_deals", "delete_deal", "acting_as", "set_pipeline", "deal_history",
-    "changes", "as_of", "pinned", "check", "count_foreign", "repair", "backup", "restore", "rename_field",
-    "retype_field", "drop_field", "check_clock", "check_log",
+    "save_deal", "update_deal", "get_deal", "get_deals", "place_of", "delete_deal", "acting_as", "set_pipeline",
+    "deal_history", "changes", "as_of", "pinned", "check", "count_foreign", "repair", "backup", "restore",
+    "rename_field", "retype_field", "drop_field", "check_clock", "check_log",
 }  # fmt: skip
 
 REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
@@ -36,7 +36,6 @@ REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
     "rename_field": lambda db, _: db.rename_field("seats", "places"),
     "retype_field": lambda db, _: db.retype_field("seats", "text"),
     "drop_field": lambda db, _: db.drop_field("seats"),
-    "examine": lambda db, _: list(db.examine()),
     "history.load": lambda db, _: db.history.load(
         [{"id": "1", "at": "2026-01-01", "field": "name", "value": "x"}], rejects=False
     ),
@@ -99,6 +98,8 @@ def test_the_rest_of_the_facade_works(db: DealDatabase) -> None:
     assert (health.deals, health.columns_bytes) == (6, None)
     assert (health.log_length or 0) > 6
     assert (db.check_clock(), db.check_log()) == (None, None)
+    assert {finding.check for finding in db.examine() if finding.state == "fail"} == set()
+    assert (db.place_of(1).partition, db.place_of(1).partitions) == (2, 4)
     assert db.delete_deal(1)
     assert len(db) == 5
 

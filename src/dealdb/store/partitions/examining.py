@@ -1,0 +1,44 @@
+"""What there is to say of a collection of partitions: of its server, of each, and how evenly they are filled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dealdb.connection import Link, ServerHealth
+from dealdb.store.partitions.partition import Partition
+from dealdb.store.upkeep.doctor import Finding, State, examined, findings
+
+
+def examine(
+    link: Link, partitions: Sequence[Partition], health: ServerHealth, trouble: str | None
+) -> Iterator[Finding]:
+    """
+    What there is to say; of the partitions behind the first one only what is not as it should be.
+
+    Cost
+    ----
+    That of ``doctor.findings`` for the first, and some ten round trips for each other one.
+    """
+    head, *others = partitions
+    yield from findings(link, head.keys, health, trouble)
+    if not health.reachable:
+        return
+    for number, part in enumerate(others, 1):
+        for finding in examined(link, part.keys):
+            if finding.state is not State.OK:
+                yield replace(finding, found=f"partition {number}: {finding.found}")
+    yield _spread(link, partitions)
+
+
+def _spread(link: Link, partitions: Sequence[Partition]) -> Finding:
+    metas = [part.keys.meta for part in partitions]
+    counts = [
+        int(n or 0) for n in link.calls([("HGET", meta, "deals") for meta in metas], retry=True)
+    ]
+    found = f"{len(partitions)}, with {min(counts):,} to {max(counts):,} deals each"
+    places = filter(None, map(link.node_of, metas))
+    nodes = Counter(node for _, node in places)
+    shares = ", ".join(f"{n} on {node}" for node, n in sorted(nodes.items()))
+    return Finding.ok("partitions", f"{found}; {shares}" if shares else found)

@@ -1,0 +1,148 @@
+"""Collections on a real cluster: the same answers as on one server, also while nodes fail and slots move."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from clusters import Cluster
+from dealdb import DealDatabase
+from dealdb.errors import NotOnPartitions
+from dealdb.store.partitions.layout import slot_of, tag_of
+from failovers import Savers, lost
+from servers import Server
+
+PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
+
+
+@pytest.fixture(scope="module")
+def cluster(binary: Path) -> Iterator[Cluster]:
+    """Three primaries without replicas, for what kills none of them."""
+    started: list[Server] = []
+    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
+
+        def start(*options: str) -> Server:
+            started.append(Server(binary, Path(folder) / str(len(started)), *options))
+            return started[-1].start()
+
+        yield Cluster(start, has_replicas=False)
+        for server in started:
+            server.stop()
+
+
+def answers(db: DealDatabase) -> dict[str, Any]:
+    """What can be asked, in an order that does not depend on rows."""
+    frame = db.query.frame().drop("updated", strict=False).sort("id")
+    known = ["name", "stage", "amount"]
+    return {
+        "deals": frame.select("id", *(name for name in known if name in frame.columns)).rows(),
+        "len": len(db),
+        "one": [deal and str(deal["amount"]) for deal in map(db.get_deal, ("d1", "d7", "x"))],
+        "found": db.query.find("amount > 40", sort=["-amount", "id"], limit=5)["id"].to_list(),
+        "searched": sorted(db.query.search("acme")["id"].to_list()),
+        "by_stage": db.query.sql(
+            "SELECT stage, count(*) n, sum(amount) s FROM deals GROUP BY stage ORDER BY stage NULLS LAST"
+        ).rows(),
+        "winrate": db.analytics.win_rate().frame.rows() if len(db) else None,
+    }
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 64])
+def test_it_answers_as_one_server_does(cluster: Cluster, server: Server, partitions: int) -> None:
+    draw = random.Random(partitions)
+    name = f"p{partitions}"
+    with (
+        DealDatabase.from_url(cluster.url, collection=name, partitions=partitions) as there,
+        DealDatabase.from_url(server.url, collection=name) as here,
+        # one that has only been told where the cluster is
+        DealDatabase.from_url(cluster.url, collection=name) as reader,
+    ):
+        for _ in range(12):
+            match draw.randrange(3):
+                case 0:
+                    deal = {"id": f"d{draw.randrange(60)}", "amount": draw.randrange(100)}
+                    deal |= {"stage": draw.choice(["Lead", "Won", "Lost"]), "name": "acme"}
+                    assert there.save_deal(deal).outcome == here.save_deal(deal).outcome
+                case 1:
+                    rows = pl.DataFrame(
+                        {
+                            "id": [f"d{n}" for n in draw.sample(range(400), 150)],
+                            "amount": [draw.randrange(100) for _ in range(150)],
+                            "stage": [draw.choice(["Lead", "Won"]) for _ in range(150)],
+                        }
+                    )
+                    reports = [
+                        db.loader.load(rows, bar=False, rejects=False) for db in (there, here)
+                    ]
+                    counts = [(r.inserted, r.updated, r.unchanged) for r in reports]
+                    assert counts[0] == counts[1]
+                case _:
+                    deal_id = f"d{draw.randrange(60)}"
+                    assert there.delete_deal(deal_id) == here.delete_deal(deal_id)
+            assert answers(reader) == answers(here)
+        assert reader._store.partitions == partitions
+
+
+def test_who_has_seen_an_empty_collection_takes_the_partitions_that_it_gets(
+    cluster: Cluster,
+) -> None:
+    with (
+        DealDatabase.from_url(cluster.url, collection="late") as reader,
+        DealDatabase.from_url(cluster.url, collection="late", partitions=4) as writer,
+    ):
+        assert (len(reader), reader.get_deal("1"), reader.query.count()) == (0, None, 0)
+        writer.save_deal({"id": "1"})
+        assert (len(reader), reader.query.count()) == (1, 1)
+        assert reader.save_deal({"id": "2"}).outcome == "inserted"
+        assert writer.query.count() == 2
+        assert reader.place_of("1").partitions == 4
+
+
+def test_what_a_collection_of_partitions_cannot_do_yet_it_refuses(cluster: Cluster) -> None:
+    with DealDatabase.from_url(cluster.url, collection="refusing", partitions=4) as db:
+        db.save_deal({"id": "1", "note": "a"})
+        for use in (db.repair, lambda: db.rename_field("note", "memo")):
+            with pytest.raises(NotOnPartitions):
+                use()
+        assert db.get_deal("1") is not None
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze", "move"])
+def test_saves_go_on_while_a_node_fails_or_slots_move(
+    new_server: Callable[..., Server], fault: str
+) -> None:
+    cluster = Cluster(new_server, has_replicas=fault != "move")
+    with DealDatabase.from_url(cluster.url, partitions=4) as db:
+        db.save_deal({"id": "first", "amount": 0})
+    slots = [slot_of(tag_of(number, 4)) for number in range(4)]
+    with Savers(cluster.url, **PATIENT) as savers:
+        time.sleep(1)
+        old, gone_at = cluster.owner(slots[0]), time.monotonic()
+        if fault == "move":
+            for slot in slots:
+                to = cluster.other(slot)
+                cluster.begin_move(slot, to)
+                time.sleep(0.1)
+                cluster.move_keys(slot, to)
+                cluster.end_move(slot, to)
+        else:
+            old.kill() if fault == "kill" else old.freeze()
+            cluster.wait_for_another(slots[0], old)
+            if fault == "freeze":
+                old.thaw()
+        time.sleep(2)
+        saves, back_at = savers.saves, time.monotonic()
+    last = [acked[-1][1] for acked in saves.acked.values()]
+    assert max(last) > back_at - 1
+    gone = lost(saves, cluster.url)
+    if fault != "kill":
+        assert gone == []
+    # a killed node takes with it what no replica had
+    assert all(gone_at - 0.5 < when < gone_at + 0.1 for when in gone), (gone_at, gone)
