@@ -65,7 +65,8 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 ROBUST := tests/exports tests/faults tests/fuzz tests/hostile \
 	$(addprefix tests/server/, test_engines.py cli/test_leaving.py connection/embedded/test_disk.py \
 	connection/embedded/test_keeper.py connection/test_demotion.py connection/test_fork.py \
-	connection/test_link_interrupts.py connection/test_sentinels.py loader/writing/test_resume.py store/backup/test_restoring.py)
+	connection/test_link_interrupts.py connection/test_sentinels.py connection/cluster \
+	loader/writing/test_resume.py store/backup/test_restoring.py store/partitions/test_partitioned_on_cluster.py)
 
 # what runs in a browser has a target of its own
 BROWSER := tests/browser
