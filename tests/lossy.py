@@ -89,6 +89,9 @@ class FaultyLink:
         self.done: list[tuple[str, bytes, bytes, bool]] = []
         self.missing: set[tuple[str, int]] = set()
 
+    def each_node(self) -> list[FaultyLink]:
+        return [self]
+
     def plan(
         self, fault: Fault | None, *, skip: int = 0, cut: int = 0, give_up: bool = False
     ) -> None:
@@ -184,6 +187,9 @@ class FailingLink:
         self._link = link
         self._left = calls
         self.settings = link.settings
+
+    def each_node(self) -> list[FailingLink]:
+        return [self]
 
     def _count(self) -> None:
         if not self._left:

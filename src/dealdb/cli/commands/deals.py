@@ -19,7 +19,6 @@ from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 from dealdb.formats.cells import to_cell
 from dealdb.formats.exact_json import exact_number
-from dealdb.store.deal import DealPlace
 
 if TYPE_CHECKING:
     from dealdb import Deal
@@ -58,14 +57,13 @@ def get(
 
 def keys(session: Session, ids: Ids) -> None:
     """
-    Print where deals are kept: key, partition, and in a cluster slot and node.
+    Print where deals are kept.
 
-    Nothing is asked of the deals: one that does not exist has its place, too.
+    That is a key, a partition, and in a cluster a slot and a node. A deal that does not exist has its place, too.
     """
     with session.open() as db:
         places = [{"id": id_, **db.place_of(id_)._asdict()} for id_ in ids]
-    columns = ["id", *DealPlace._fields]
-    shown = [name for name in columns if any(place[name] is not None for place in places)]
+    shown = [name for name, value in places[0].items() if value is not None]
     print_rows(places, shown, session.output)
 
 

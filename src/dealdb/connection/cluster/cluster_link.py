@@ -34,7 +34,7 @@ def slot_of(key: str) -> int:
     Examples
     --------
     >>> slot_of("deal:{5.69}:42") == slot_of("deals:{5.69}:log"), slot_of("deal:42")
-    (True, 11634)
+    (True, 5772)
     """
     begin = key.find("{")
     end = key.find("}", begin + 1) if begin >= 0 else -1

@@ -40,6 +40,9 @@ class WatchedLink:
         self._before = before
         self.settings = link.settings
 
+    def each_node(self) -> list[WatchedLink]:
+        return [self]
+
     def call(self, *command: Any, retry: bool = False) -> Any:
         self._before(command)
         return self._link.call(*command, retry=retry)

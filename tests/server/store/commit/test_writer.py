@@ -48,6 +48,9 @@ class LossyLink:
         self.denied = link.denied
         self.lose: Callable[[tuple[Any, ...]], bool] = lambda command: False
 
+    def each_node(self) -> list[LossyLink]:
+        return [self]
+
     def call(self, *command: Any, retry: bool = False) -> Any:
         reply = self._link.call(*command, retry=retry)
         if str(command[0]).startswith("EVAL") and self.lose(command):
