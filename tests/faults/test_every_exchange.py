@@ -86,6 +86,7 @@ CALLS: dict[str, Call] = {
     "delete_deal": lambda db: db.delete_deal("b"),
     "get_deal": lambda db: db.get_deal("a"),
     "get_deals": lambda db: db.get_deals(["a", "none"]),
+    "place_of": lambda db: db.place_of("a"),
     "len": len,
     "in": lambda db: "a" in db,
     "schema": lambda db: db.schema,

@@ -29,6 +29,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "search": [["Acme"], ["Acme", "--json"], [EVIL]],
     "get": [[f"1{EVIL}"], [f"1{EVIL}", "--json"], [f"no{EVIL}"], [f"1{EVIL}", "2"], [f"1{EVIL}", "--csv"],
             [f"1{EVIL}", "--md"]],
+    "keys": [[f"1{EVIL}"], [f"no{EVIL}", "2"], [f"1{EVIL}", "--json"], [f"1{EVIL}", "--csv"]],
     "save": [["--json-input", "deals.json"], [f"id=9{EVIL}", "stage=Won"], [f"{EVIL}=1"], [EVIL],
              ["--json-input", f"{EVIL}.json"], [f"id=8{EVIL}", "--jsonl"]],
     "delete": [[f"9{EVIL}", "--yes"], [f"no{EVIL}", "--yes"], [f"8{EVIL}", "--yes", "--json"]],
