@@ -909,8 +909,8 @@ MUTANTS = [
     Mutant(
         "a caller takes a socket to another node for one to its own",
         "../connection/pool.py",
-        "if self._idle[place].node == node",
-        "if True",
+        "self._idle[place].node != node",
+        "False",
         SLOTS,
     ),
     Mutant(

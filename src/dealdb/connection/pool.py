@@ -258,8 +258,10 @@ class Pool:
 
     def _idle_place(self, node: Endpoint | None) -> int | None:
         """Place of the idle wire to a node that was used last."""
-        places = range(len(self._idle) - 1, -1, -1)
-        return next((place for place in places if self._idle[place].node == node), None)
+        place = len(self._idle) - 1
+        while place >= 0 and self._idle[place].node != node:
+            place -= 1
+        return place if place >= 0 else None
 
     def _take_idle(self, waiter: _Waiter, place: int) -> Wire:
         self._idle[place].holder = waiter.thread
