@@ -97,14 +97,11 @@ class Sentinels:
         A round trip to each Sentinel, and a connect to each at first.
         """
         with self._lock:
-            now = time.monotonic()
-            answers = [
-                self._ask(wire, now) for wire in self._wires if not self._is_left_alone(wire, now)
-            ]
+            # chosen first: who fails now is left alone from now on
+            others = self._chosen(left_alone=True)
+            answers = self._ask_all(self._chosen(left_alone=False))
             if not _words(answers):
-                answers += [
-                    self._ask(wire, now) for wire in self._wires if self._is_left_alone(wire, now)
-                ]
+                answers += self._ask_all(others)
             return self._latest(answers).address
 
     def still_name(self, address: Endpoint) -> bool:
@@ -116,13 +113,8 @@ class Sentinels:
         As ``primary`` twice a second, else none.
         """
         with self._lock:
-            now = time.monotonic()
-            if self._word is None or now - self._word.asked_at > TRUSTED_S:
-                answers = [
-                    self._ask(wire, now)
-                    for wire in self._wires
-                    if not self._is_left_alone(wire, now)
-                ]
+            if self._word is None or time.monotonic() - self._word.asked_at > TRUSTED_S:
+                answers = self._ask_all(self._chosen(left_alone=False))
                 try:
                     self._latest(answers)
                 except ServerUnavailable as problem:
@@ -132,8 +124,16 @@ class Sentinels:
                     return True
             return self._word is None or self._word.address == address
 
-    def _is_left_alone(self, wire: Wire, now: float) -> bool:
-        return self._left_alone.get(wire, 0.0) > now
+    def _chosen(self, *, left_alone: bool) -> list[Wire]:
+        """The Sentinels that are left alone, or all others."""
+        now = time.monotonic()
+        return [
+            wire for wire in self._wires if (self._left_alone.get(wire, 0.0) > now) is left_alone
+        ]
+
+    def _ask_all(self, wires: Iterable[Wire]) -> list[_Word | StoreError]:
+        now = time.monotonic()
+        return [self._ask(wire, now) for wire in wires]
 
     def _latest(self, answers: list[_Word | StoreError]) -> _Word:
         words = _words(answers)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -247,3 +249,21 @@ def test_saves_go_on_while_a_primary_is_replaced(group: Watched, fault: str) -> 
     if fault == "freeze":
         assert gone == []
     assert all(gone_at - 0.5 < when < gone_at + 0.1 for when in gone), (gone_at, gone)
+
+
+def test_a_sentinel_that_never_answers_is_asked_once_a_try() -> None:
+    """What fails is left alone from then on, and not asked again for having been left alone."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"redis+sentinel://127.0.0.1:{listener.getsockname()[1]}/{NAME}"
+        found = Sentinels(RedisConnection().connect_url(url).settings)
+        for _ in range(2):
+            with pytest.raises(ServerUnavailable, match="no Sentinel names the primary"):
+                found.primary()
+        found.close()
+        listener.settimeout(0.2)
+        n_asked = 0
+        with contextlib.suppress(TimeoutError):
+            while True:
+                listener.accept()[0].close()
+                n_asked += 1
+    assert n_asked == 2
