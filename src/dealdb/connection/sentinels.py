@@ -139,8 +139,16 @@ class Sentinels:
         words = _words(answers)
         if words:
             # one that is cut off from the others does not know of later elections
-            self._word = max(words, key=lambda word: word.epoch)
-            return self._word
+            latest = max(words, key=lambda word: word.epoch)
+            if (
+                self._word
+                and self._word.epoch > latest.epoch
+                and 2 * len(words) <= len(self._wires)
+            ):
+                # few take back nothing; most of them do, where somebody has set them up anew
+                latest = self._word._replace(asked_at=latest.asked_at)
+            self._word = latest
+            return latest
         problems = "; ".join(map(str, answers))
         raise ServerUnavailable(
             f"{self._settings.where}: no Sentinel names the primary: {problems}"

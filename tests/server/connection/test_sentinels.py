@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from connected import eventually
 from dealdb import DealDatabase
 from dealdb.connection import RedisConnection, sentinels
 from dealdb.connection.sentinels import Sentinels
@@ -267,3 +269,37 @@ def test_a_sentinel_that_never_answers_is_asked_once_a_try() -> None:
                 listener.accept()[0].close()
                 n_asked += 1
     assert n_asked == 2
+
+
+def test_one_of_three_does_not_take_back_what_the_others_have_said(
+    group: Watched, tmp_path: Path
+) -> None:
+    """It is cut off from them, and has not heard of the election."""
+    old = group.primary()
+    old.kill()
+    new = group.wait_for_another(old)
+    first, second, _ = group.sentinels
+    cut_off = Watch(old.binary, tmp_path / "cut_off", old)
+    names = [each.address for each in (first, second, cut_off)]
+    settings = RedisConnection().connect(sentinels=names, sentinel_name=NAME).settings
+    found = Sentinels(settings)
+    try:
+        assert eventually(lambda: is_named_by(cut_off, old))
+        assert found.primary().port == new.port
+        first.end()
+        second.end()
+        assert found.primary().port == new.port
+        assert found.still_name(found.primary())
+        # but where it is all that anybody has ever heard
+        alone = Sentinels(settings)
+        assert alone.primary().port == old.port
+        alone.close()
+    finally:
+        found.close()
+        cut_off.end()
+
+
+def is_named_by(sentinel: Watch, server: Server) -> bool:
+    with contextlib.suppress(redis.RedisError):
+        return int(sentinel.ask("GET-MASTER-ADDR-BY-NAME")[1]) == server.port
+    return False
