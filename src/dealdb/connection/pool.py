@@ -120,7 +120,7 @@ class Pool:
 
         With ``node`` one to that node of a cluster.
 
-        A thread has one at a time: one that it had before was lost by an interrupt, and is closed.
+        One that the thread had before was lost by an interrupt, and is closed; see ``checkout_more``.
 
         Raises
         ------
@@ -148,6 +148,23 @@ class Pool:
             raise
         return wire
 
+    def checkout_more(self, node: Endpoint) -> Wire | None:
+        """
+        A wire to another node for a caller who has one already; None where it would have to wait.
+
+        Whoever holds one and waits for another may wait for somebody who does the same. It is handed back as the first.
+        """
+        waiter = _Waiter(self.db, node)
+        with self._lock:
+            wire = None if self._next_waiter() or self._closed else self._take(waiter)
+        if wire is not None and wire.node != node:
+            try:
+                wire.rebind(self.db, node)
+            except BaseException:
+                self.release(wire)
+                raise
+        return wire
+
     def release(self, wire: Wire) -> None:
         """
         Take a wire back: keep it, or close it when another database is selected by now.
@@ -173,7 +190,7 @@ class Pool:
 
     def _reclaim(self, waiter: _Waiter) -> None:
         """
-        Drop what an interrupt took from a thread before it had it, or gave it back: a thread uses one wire at a time.
+        Drop what an interrupt took from a thread before it had it, or gave it back: a thread begins with no wire.
 
         A traceback may keep such a wire for long, as the prompt of Python keeps the last one.
         """

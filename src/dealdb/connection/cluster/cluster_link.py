@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,8 @@ from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.link import Argument, Link, OwnLink, count_trip, packed_command
 from dealdb.connection.pool import Pool
 from dealdb.connection.protocol.translate import redirected
-from dealdb.errors import StoreError
+from dealdb.connection.protocol.wire import Wire
+from dealdb.errors import ServerUnavailable, StoreError
 
 # where the first key stands, of commands in which that is not their first argument
 _KEY_AT = {"EVAL": 3, "EVALSHA": 3, "XINFO": 2, "MEMORY": 2, "OBJECT": 2}
@@ -69,8 +71,9 @@ class ClusterLink(Link):
     """
     A way to all keys of a cluster; else as ``Link``.
 
-    A command goes to the node that has its keys, which must be of one slot. Commands that are sent together and have
-    keys of several slots go to each node in turn: all replies are read, and then the first error is raised.
+    A command goes to the node that has its keys, which must be of one slot. Of commands that are sent together and
+    have keys of several slots, reads go to all nodes at once, and changes to each slot in turn: all replies are read,
+    and then the first error is raised.
     """
 
     __slots__ = ("_home", "_slots")
@@ -100,13 +103,14 @@ class ClusterLink(Link):
 
         Cost
         ----
-        One round trip for each node that has some of the keys.
+        Of reads, one round trip where one node has all keys, else two, however many nodes there are, as long as the
+        pool has a connection for each. Of changes, one for each slot.
         """
         slots = self._slots_of(commands)
         if len(set(slots)) <= 1:
             link = self._to(slots[0] if slots else self._home)
             return link.calls(commands, retry=retry, keep_errors=keep_errors)
-        replies = dict(self._replies(commands, slots, retry=retry))
+        replies = dict((self._reads if retry else self._changes)(commands, slots))
         found = [replies[place] for place in range(len(commands))]
         failure = next((reply for reply in found if isinstance(reply, StoreError)), None)
         if failure is not None and not keep_errors:
@@ -121,49 +125,79 @@ class ClusterLink(Link):
             slots.append((slots[-1] if slots else self._home) if slot is None else slot)
         return slots
 
-    def _replies(
-        self, commands: Sequence[Sequence[Argument]], slots: Sequence[int], *, retry: bool
+    def _changes(
+        self, commands: Sequence[Sequence[Argument]], slots: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
         """Places of commands and their replies, errors among them."""
-        owners = [self._slots.node_of(slot) if retry else slot for slot in slots]
         # that of the last command last, so that what it says is younger than all else
-        for owner in sorted(dict.fromkeys(owners), key=lambda owner: owner == owners[-1]):
-            places = [place for place, each in enumerate(owners) if each == owner]
+        for slot in sorted(dict.fromkeys(slots), key=lambda slot: slot == slots[-1]):
+            places = [place for place, each in enumerate(slots) if each == slot]
             some = [commands[place] for place in places]
-            if isinstance(owner, Endpoint):
-                yield from zip(
-                    places, self._of_node(owner, some, [slots[p] for p in places]), strict=True
-                )
-            else:
-                yield from zip(places, self._to(owner).calls(some, keep_errors=True), strict=True)
+            yield from zip(places, self._to(slot).calls(some, keep_errors=True), strict=True)
 
-    def _of_node(
-        self, node: Endpoint, reads: Sequence[Sequence[Argument]], slots: Sequence[int]
-    ) -> list[Any]:
-        """Replies to reads of a node; one that has to go elsewhere by now, or later, goes on its own."""
-        try:
-            replies = self._ask(node, reads)
-        except StoreError:
-            replies = [None] * len(reads)
-            failed = list(range(len(reads)))
-        else:
-            failed = [place for place, reply in enumerate(replies) if _is_passing(reply)]
-        for place in failed:
-            [replies[place]] = self._to(slots[place]).calls(
-                [reads[place]], retry=True, keep_errors=True
-            )
-        return replies
+    def _reads(
+        self, commands: Sequence[Sequence[Argument]], slots: Sequence[int]
+    ) -> Iterator[tuple[int, Any]]:
+        """As ``_changes``; all nodes work at the same time, but for the last command."""
+        replies: dict[int, Any] = {}
+        self._ask_all(self._at_once(slots), commands, replies)
+        # what has to go elsewhere by now, or later, goes on its own; so does the last command
+        for place, command in enumerate(commands):
+            if place not in replies or _is_passing(replies[place]):
+                link = self._to(slots[place])
+                [replies[place]] = link.calls([command], retry=True, keep_errors=True)
+        yield from replies.items()
 
-    def _ask(self, node: Endpoint, reads: Sequence[Sequence[Argument]]) -> list[Any]:
-        wire = self._pool.checkout(0, node=node)
+    def _at_once(self, slots: Sequence[int]) -> dict[Endpoint, list[int]]:
+        """Places of the commands for each node; none where it is not known which node has a slot."""
         try:
-            if not wire.is_sound():
-                wire.connect()
+            nodes = [self._slots.node_of(slot) for slot in slots]
+        except ServerUnavailable:
+            return {}
+        if len(set(nodes)) > 1:
+            # what the last command says is to be younger than all else
+            nodes.pop()
+        by_node: dict[Endpoint, list[int]] = {}
+        for place, node in enumerate(nodes):
+            by_node.setdefault(node, []).append(place)
+        return by_node
+
+    def _ask_all(
+        self,
+        by_node: Mapping[Endpoint, Sequence[int]],
+        commands: Sequence[Sequence[Argument]],
+        replies: dict[int, Any],
+    ) -> None:
+        """Send each node its commands, then note all replies; those of a node that fails are left out."""
+        later: dict[Endpoint, Sequence[int]] = {}
+        asked: list[tuple[Wire, Sequence[int]]] = []
+        with ExitStack() as held:
+            is_first = True
+            for node, places in by_node.items():
+                wire = self._wire_to(node, is_first=is_first)
+                if wire is None:
+                    later[node] = places
+                    continue
+                is_first = False
+                held.callback(self._give_back, wire)
+                with suppress(StoreError):
+                    if not wire.is_sound():
+                        wire.connect()
+                    wire.send(packed_command(tuple(commands[place])) for place in places)
+                    asked.append((wire, places))
             count_trip()
-            packed = (packed_command(tuple(command)) for command in reads)
-            return wire.exchange_many(packed, len(reads), keep_errors=True)
-        finally:
-            self._give_back(wire)
+            for wire, places in asked:
+                with suppress(StoreError):
+                    found = wire.receive(len(places), keep_errors=True)
+                    replies.update(zip(places, found, strict=True))
+        if later:
+            # the pool is too small, or busy
+            self._ask_all(later, commands, replies)
+
+    def _wire_to(self, node: Endpoint, *, is_first: bool) -> Wire | None:
+        if is_first:
+            return self._pool.checkout(0, node=node)
+        return self._pool.checkout_more(node)
 
     def apart(self) -> OwnLink:
         """As ``Link.apart``: a way over a socket of its own, to the slot of commands without a key."""

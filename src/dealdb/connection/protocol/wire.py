@@ -204,8 +204,19 @@ class Wire:
         The server has the first ones while the others are packed. With ``keep_errors`` none is raised, and ours
         take their places.
         """
+        self.send(packed)
+        return self.receive(count, keep_errors=keep_errors, timeout_s=timeout_s)
+
+    def send(self, packed: Iterable[bytes]) -> None:
+        """Send packed commands together; ``receive`` reads the replies, before anything else is sent."""
         self.none_ran = False
-        replies = self._replies(_joined(chain([self._question], packed)), count, timeout_s)
+        self._send(_joined(chain([self._question], packed)))
+
+    def receive(
+        self, count: int, *, keep_errors: bool = False, timeout_s: float | None = None
+    ) -> list[Any]:
+        """Read the replies to all commands that were sent; as ``exchange_many``."""
+        replies = self._receive(count, timeout_s)
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
         self.none_ran = len(refusals) == count and all(map(has_not_run, refusals))
@@ -226,10 +237,24 @@ class Wire:
         self, pieces: Iterable[bytes | memoryview], count: int, timeout_s: float | None = None
     ) -> list[Any]:
         """Send packed commands, the question for the role before them, and read the replies to the commands."""
+        self._send(pieces)
+        return self._receive(count, timeout_s)
+
+    def _send(self, pieces: Iterable[bytes | memoryview]) -> None:
         # in this order no number of interrupts leaves an unread reply on a wire that counts as ready
         self._ready = False
+        is_sent = False
         try:
             self._connection.send_packed_command(pieces, check_health=False)
+            is_sent = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            if not is_sent:
+                self.close()
+
+    def _receive(self, count: int, timeout_s: float | None = None) -> list[Any]:
+        try:
             replies = self._read_many(count + bool(self._question), timeout_s)
             self._ready = True
         except (RedisError, OSError) as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from clusters import Cluster, say
+from connected import eventually
 from dealdb.connection import Link, RedisConnection, round_trips
-from dealdb.connection.cluster.cluster_link import ClusterLink, slot_of
+from dealdb.connection.cluster.cluster_link import slot_of
 from dealdb.connection.server.measuring import remove_keys, sockets_accepted
-from dealdb.errors import ServerRefused
+from dealdb.errors import ServerRefused, ServerUnavailable
 from servers import Server
 
 NAMES = [f"{{{name}}}key" for name in "abcdefgh"]
@@ -26,6 +28,12 @@ def pair(new_server: Callable[..., Server]) -> Cluster:
 def link(pair: Cluster) -> Iterator[Link]:
     with RedisConnection().connect_url(pair.url) as found:
         yield found.link()
+
+
+def keep_for_long(cluster: Cluster) -> None:
+    """Let no node be taken for dead while it is frozen."""
+    for node in cluster.nodes:
+        say(node, "CONFIG", "SET", "cluster-node-timeout", 60_000)
 
 
 def test_slots_are_those_of_the_server(pair: Cluster) -> None:
@@ -87,21 +95,86 @@ def test_reads_of_several_nodes_follow_slots_that_move(pair: Cluster, link: Link
     assert round_trips() - before == 2
 
 
-def test_the_last_command_of_all_is_carried_out_last(pair: Cluster, link: Link) -> None:
-    """Its node has others before it, too: these may wait for it, and not it for those of other nodes."""
-    keys = {pair.owner(slot_of(name)).port: name for name in NAMES}
-    one, other = keys.values()
-    order: list[str] = []
-    ask = ClusterLink._ask
+@pytest.mark.parametrize("number", [0, 1])
+def test_all_nodes_are_asked_before_one_has_answered(
+    new_server: Callable[..., Server], number: int
+) -> None:
+    three = Cluster(new_server, 3, has_replicas=False)
+    keep_for_long(three)
+    nodes = {three.owner(slot_of(name)): name for name in NAMES}
+    (*pair, (last_node, last)) = nodes.items()
+    (frozen, slow), (node, quick) = pair if number else pair[::-1]
+    with RedisConnection().connect_url(three.url) as connection:
+        link = connection.link()
+        link.calls([("GET", key) for key in nodes.values()], retry=True)
+        frozen.freeze()
+        try:
+            # as if they were reads, to see from outside which have run
+            commands = [("INCR", key) for key in (slow, quick, last)]
+            asking = Thread(target=link.calls, args=(commands,), kwargs={"retry": True})
+            asking.start()
+            assert eventually(lambda: say(node, "GET", quick))
+            # the last one says what is so when all others have been answered
+            assert say(last_node, "GET", last) is None
+        finally:
+            frozen.thaw()
+            asking.join()
+        assert link.calls([("GET", key) for key in nodes.values()], retry=True) == [b"1"] * 3
 
-    def noted(self: Any, node: Any, reads: Any) -> Any:
-        order.extend(command[1] for command in reads)
-        return ask(self, node, reads)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ClusterLink, "_ask", noted)
-        link.calls([("GET", one), ("GET", other), ("STRLEN", one)], retry=True)
-    assert order == [other, one, one]
+def test_the_last_command_waits_for_those_of_other_nodes_only(pair: Cluster, link: Link) -> None:
+    keep_for_long(pair)
+    nodes = {pair.owner(slot_of(name)): name for name in NAMES}
+    (here, one), (there, other) = nodes.items()
+    there.freeze()
+    try:
+        commands = [("INCR", one), ("INCR", other), ("INCRBY", one, 10)]
+        asking = Thread(target=link.calls, args=(commands,), kwargs={"retry": True})
+        asking.start()
+        assert eventually(lambda: say(here, "GET", one) == b"1")
+    finally:
+        there.thaw()
+        asking.join()
+    assert link.calls([("GET", one), ("GET", other)], retry=True) == [b"11", b"1"]
+
+
+def test_a_pool_of_one_connection_asks_one_node_after_the_other(pair: Cluster) -> None:
+    with RedisConnection().connect_url(pair.url, max_connections=1) as connection:
+        link = connection.link()
+        for number, key in enumerate(NAMES):
+            link.call("SET", key, number)
+        expected = [str(number).encode() for number in range(len(NAMES))]
+        threads = [
+            Thread(
+                target=lambda: found.append(link.calls([("GET", key) for key in NAMES], retry=True))
+            )
+            for _ in range(6)
+        ]
+        found: list[Any] = []
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [expected] * 6
+        assert (connection.pool_stats().open, connection.pool_stats().in_use) == (1, 0)
+
+
+def test_a_node_that_dies_while_it_is_asked_gives_its_connections_back(pair: Cluster) -> None:
+    with RedisConnection().connect_url(
+        pair.url, socket_timeout_s=0.3, retry_deadline_s=1.0
+    ) as connection:
+        link = connection.link()
+        reads = [("GET", key) for key in NAMES]
+        link.calls(reads, retry=True)
+        keep_for_long(pair)
+        pair.nodes[1].freeze()
+        try:
+            with pytest.raises(ServerUnavailable):
+                link.calls(reads, retry=True)
+        finally:
+            pair.nodes[1].thaw()
+        assert connection.pool_stats().in_use == 0
+        assert link.calls(reads, retry=True) == [None] * len(NAMES)
 
 
 def test_keys_are_removed_on_all_nodes(pair: Cluster, link: Link) -> None:
