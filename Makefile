@@ -26,7 +26,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-10m bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
+.PHONY: help setup demo bench bench-10m bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults faults-cluster soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ mutants: $(STAMP) ## Break the rules of the protocol one by one: a test has to n
 
 faults: $(STAMP) ## 10 minutes of writers, readers and real faults, then a verdict; e.g. ARGS="--seed 2 --server redis7"
 	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+faults-cluster: $(STAMP) ## 500,000 changes on a cluster whose nodes fail, move and join; e.g. ARGS="--seed 2 --server redis7"
+	PYTHONPATH=tests $(BIN)/python -m faults.cluster $(ARGS)
 
 soak: $(STAMP) ## The same for longer: make soak MINUTES=240
 	PYTHONPATH=tests $(BIN)/python -m faults --minutes $(MINUTES) $(ARGS)

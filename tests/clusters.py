@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from connected import eventually
 from servers import Server
@@ -32,20 +34,35 @@ class Cluster:
     def __init__(
         self, start: Callable[..., Server], n: int = 3, *, has_replicas: bool = True
     ) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-        quick = ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
+        self._start = start
         n_nodes = 2 * n if has_replicas else n
-        self.nodes = [start(*options, *quick) for _ in range(n_nodes)]
+        self.nodes = [self._new_node() for _ in range(n_nodes)]
         self.primaries, replicas = self.nodes[:n], self.nodes[n:]
         bounds = [number * N_SLOTS // n for number in range(n + 1)]
         for node, first, stop in zip(self.primaries, bounds, bounds[1:], strict=False):
             say(node, "CLUSTER", "ADDSLOTS", *range(first, stop))
         for node in self.nodes[1:]:
-            say(node, "CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+            say(node, "CLUSTER", "MEET", self.nodes[0].host, self.nodes[0].port)
         assert eventually(lambda: all(knows(node, n_nodes) for node in self.nodes))
         for primary, replica in zip(self.primaries, replicas, strict=False):
             say(replica, "CLUSTER", "REPLICATE", id_of(primary))
         assert eventually(lambda: all(self._is_ready(node) for node in self.nodes))
+
+    def _new_node(self) -> Server:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
+        quick = ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
+        return self._start(*options, *quick)
+
+    def add_pair(self) -> Server:
+        """Another primary without slots, and its replica; returns the primary."""
+        added = [self._new_node(), self._new_node()]
+        for node in added:
+            say(node, "CLUSTER", "MEET", self.nodes[0].host, self.nodes[0].port)
+        self.nodes += added
+        assert eventually(lambda: all(knows(node, len(self.nodes)) for node in self.nodes))
+        say(added[1], "CLUSTER", "REPLICATE", id_of(added[0]))
+        assert eventually(lambda: all(self._is_ready(node) for node in added))
+        return added[0]
 
     def _is_ready(self, node: Server) -> bool:
         with node.client() as client:
@@ -55,7 +72,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes[:2])}/"
+        return f"redis+cluster://{','.join(f'{node.host}:{node.port}' for node in self.nodes[:2])}/"
 
     def owner(self, slot: int) -> Server:
         """The primary that has a slot, as most nodes say that answer."""
@@ -73,6 +90,21 @@ class Cluster:
         owner = self.owner(slot)
         return next(node for node in self.primaries if node is not owner)
 
+    def is_whole(self) -> bool:
+        """Whether all nodes run, agree on the slots, and each primary has a replica that follows."""
+        try:
+            roles = [say(node, "ROLE") for node in self.nodes]
+            followed = all(rest[1] for name, *rest in roles if name == b"master")
+            return followed and all(self._is_ready(node) for node in self.nodes)
+        except redis.RedisError:
+            return False
+
+    def move_whole(self, slot: int, to: Server) -> None:
+        """Move a slot in one step, as Valkey 9 can."""
+        owner = self.owner(slot)
+        say(owner, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", id_of(to))
+        assert eventually(lambda: owner_by(owner, slot) == to.port)
+
     def begin_move(self, slot: int, to: Server) -> None:
         """Its keys may be on either side from now on."""
         owner = self.owner(slot)
@@ -84,7 +116,7 @@ class Cluster:
         owner = self.owner(slot)
         keys = say(owner, "CLUSTER", "GETKEYSINSLOT", slot, n)
         for key in keys:
-            say(owner, "MIGRATE", "127.0.0.1", to.port, key, 0, 5_000)
+            say(owner, "MIGRATE", to.host, to.port, key, 0, 5_000)
         return len(keys)
 
     def end_move(self, slot: int, to: Server) -> None:
@@ -116,7 +148,12 @@ def knows(node: Server, n: int) -> bool:
 def owner_by(node: Server, slot: int) -> int:
     """Port of the owner of a slot, as a node says; 0 where it does not answer."""
     try:
-        with redis.Redis(port=node.port, socket_timeout=0.3, protocol=2) as client:
+        # not by a client of the tests, which would wait for a node that is frozen
+        once = Retry(NoBackoff(), 0)
+        path = str(node.socket)
+        with redis.Redis(
+            unix_socket_path=path, socket_timeout=0.3, protocol=2, retry=once
+        ) as client:
             ranges = client.execute_command("CLUSTER", "SLOTS")
     except redis.RedisError:
         return 0

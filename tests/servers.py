@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,19 +68,24 @@ class Server:
         *options: str,
         env: Mapping[str, str] | None = None,
         socket: Path | None = None,
+        host: str = "127.0.0.1",
+        before: Sequence[str] = (),
     ) -> None:
         self.binary = binary
         self.folder = folder
         self.options = options
         # of the next start; such as LD_PRELOAD for another clock
         self.env = dict(env or {})
+        self.host = host
+        # of the command, such as what has it run in another network
+        self.before = before
         self.port = free_port()
         self.socket = socket or folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def client(self, db: int = 0) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), db=db, protocol=2)
@@ -88,7 +93,7 @@ class Server:
     def start(self) -> Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [
-            str(self.binary), "--port", str(self.port), "--bind", "127.0.0.1",
+            *self.before, str(self.binary), "--port", str(self.port), "--bind", self.host,
             "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", "",
             "--appendonly", "no", "--logfile", str(self.folder / "log"), *self.options,
         ]  # fmt: skip
