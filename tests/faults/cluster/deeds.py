@@ -79,9 +79,9 @@ class Deeds:
         while time.monotonic() < ends and self._cluster.owner(slot) is old:
             time.sleep(0.1)
         outage.replaced = self._cluster.owner(slot) is not old
+        outage.lasted_s = round(time.monotonic() - outage.began, 1)
         time.sleep(self._draw.uniform(0, 1))
         end()
-        outage.until = time.monotonic()
 
     def _has(self, slot: int, node: Server) -> bool:
         return self._cluster.owner(slot) is node
@@ -110,7 +110,8 @@ class Deeds:
     def _move(self, slot: int, to: Server | None = None) -> None:
         to = to or self._other(slot)
         self._cluster.begin_move(slot, to)
-        time.sleep(self._draw.uniform(0, 0.3))
+        if slot in self._slots:
+            time.sleep(self._draw.uniform(0, 0.3))
         self._cluster.move_keys(slot, to)
         self._cluster.end_move(slot, to)
 
@@ -125,5 +126,8 @@ class Deeds:
     def _add(self) -> None:
         """A primary and its replica join, and get a quarter of the partitions."""
         added = self._cluster.add_pair()
+        # one that loses its last slot would become a replica
+        for slot in [n for n in range(32) if n not in self._slots][:8]:
+            self._move(slot, added)
         for slot in self._draw.sample(self._slots, max(1, len(self._slots) // 4)):
             self._move(slot, added)

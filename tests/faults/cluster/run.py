@@ -228,6 +228,8 @@ class Run:
             "before the first deed and after the last": list(sides),
             "deeds": dict(self._counts.most_common()),
             "primaries replaced": sum(outage.replaced for outage in deeds.outages),
+            "replaced after, s": [outage.lasted_s for outage in deeds.outages if outage.replaced],
+            "not replaced, s": [outage.lasted_s for outage in deeds.outages if not outage.replaced],
             "reads of all deals compared": board.reads,
             "lost by design": [
                 f"{loss.what}: {outage.began - loss.acked:.3f} s before its primary was {outage.kind}"

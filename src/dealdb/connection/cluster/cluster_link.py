@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from binascii import crc_hqx
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -140,7 +141,7 @@ class ClusterLink(Link):
     ) -> Iterator[tuple[int, Any]]:
         """As ``_changes``; all nodes work at the same time, but for the last command."""
         replies: dict[int, Any] = {}
-        self._ask_all(self._at_once(slots), commands, replies)
+        self._ask_all(self._at_once(slots), commands, slots, replies)
         # what has to go elsewhere by now, or later, goes on its own; so does the last command
         for place, command in enumerate(commands):
             if place not in replies or _is_passing(replies[place]):
@@ -166,11 +167,13 @@ class ClusterLink(Link):
         self,
         by_node: Mapping[Endpoint, Sequence[int]],
         commands: Sequence[Sequence[Argument]],
+        slots: Sequence[int],
         replies: dict[int, Any],
     ) -> None:
-        """Send each node its commands, then note all replies; those of a node that fails are left out."""
+        """Send each node its commands, then note all replies; those that don't count are left out."""
         later: dict[Endpoint, Sequence[int]] = {}
-        asked: list[tuple[Wire, Sequence[int]]] = []
+        asked: list[tuple[Wire, Endpoint, Sequence[int]]] = []
+        sent_at = time.monotonic()
         with ExitStack() as held:
             is_first = True
             for node, places in by_node.items():
@@ -184,15 +187,17 @@ class ClusterLink(Link):
                     if not wire.is_sound():
                         wire.connect()
                     wire.send(packed_command(tuple(commands[place])) for place in places)
-                    asked.append((wire, places))
+                    asked.append((wire, node, places))
             count_trip()
-            for wire, places in asked:
+            for wire, node, places in asked:
+                # who asks them once more notes that they are to be doubted
                 with suppress(StoreError):
                     found = wire.receive(len(places), keep_errors=True)
-                    replies.update(zip(places, found, strict=True))
+                    if self._slots.still_has({slots[place] for place in places}, node, sent_at):
+                        replies.update(zip(places, found, strict=True))
         if later:
             # the pool is too small, or busy
-            self._ask_all(later, commands, replies)
+            self._ask_all(later, commands, slots, replies)
 
     def _wire_to(self, node: Endpoint, *, is_first: bool) -> Wire | None:
         if is_first:

@@ -11,8 +11,9 @@ ASK                                no       ASKING and the command go to the nod
 TRYAGAIN, LOADING, BUSY            no       tried again, with growing pauses, until ``retry_deadline_s``
 CLUSTERDOWN, MASTERDOWN, READONLY, no       the same, with a new map
 NOREPLICAS
-a cut, a reset, no reply in time   unknown  a read is tried again, with a new map; of a change, the error
-                                            says that it was sent: who made it can tell it by its counter
+a cut, a reset, no reply in time,  unknown  a read is tried again, with a new map; of a change, the error
+or a late one of a node that has            says that it was sent: who made it can tell it by its counter
+been replaced
 any of these for some of a batch   some     as unknown
 ================================== ======== ===========================================================
 """
@@ -20,6 +21,7 @@ any of these for some of a batch   some     as unknown
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -115,10 +117,12 @@ class SlotLink(Link):
                 wire = self._pool.checkout(0, node=node)
                 if not wire.is_sound():
                     wire.connect()
-                sent = True
+                sent, sent_at = True, time.monotonic()
                 count_trip()
                 if not asked:
-                    return exchange(wire)
+                    found = exchange(wire)
+                    self._refuse_late(node, sent_at)
+                    return found
                 replies = _ask(wire, commands, keep_errors=keep_errors)
                 return replies[0] if single else replies
             except StoreError as failure:
@@ -127,6 +131,8 @@ class SlotLink(Link):
                 may_have_run = sent and not (answered if single else bool(wire and wire.none_ran))
                 failure.sent = ever_sent = ever_sent or (sent and not answered)
                 asked = self._follow(word, elsewhere, node)
+                if node is not None and not answered and isinstance(failure, ServerUnavailable):
+                    self._slots.doubt(node)
                 hops = elsewhere is not None and not may_have_run and n_hops < _MOST_HOPS
                 passes = word or reason_of(failure) in _NOT_YET or self._is_worth_another(failure)
                 if (may_have_run and not retry) or not (hops or (passes and not pauses.over)):
@@ -154,10 +160,17 @@ class SlotLink(Link):
             return None
         # a node that has no name for another host means its own
         there = elsewhere if elsewhere.host or not node else Endpoint(node.host, elsewhere.port)
+        there = self._slots.named(there)
         if word == "ASK":
             return there
         self._slots.moved(self.slot, there)
         return None
+
+    def _refuse_late(self, node: Endpoint, sent_at: float) -> None:
+        if not self._slots.still_has((self.slot,), node, sent_at):
+            raise ServerUnavailable(
+                f"{self.settings.where} (now {node}) answered late, and another node has slot {self.slot:,} by now"
+            )
 
     def _torn(self, failure: StoreError) -> ServerUnavailable:
         torn = ServerUnavailable(

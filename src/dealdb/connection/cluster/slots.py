@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,6 +27,10 @@ _CONNECT_S = 0.3
 _ANSWER_S = 0.5
 # a map that was asked for is not asked for again within this time, whatever many callers meet
 _FRESH_S = 0.05
+# an answer that took longer may be that of a node that stood still, and was replaced meanwhile without knowing it
+_LATE_S = 0.2
+# how long each answer of a node that has just failed to answer is taken for late
+_DOUBTED_S = 10.0
 _QUESTION = pack_command(("CLUSTER", "SLOTS"))  # type: ignore[arg-type]  # its stub asks for a tuple of one
 
 
@@ -51,9 +56,13 @@ class SlotMap:
         self._settings = settings
         self._seeds = [parse_endpoint(each, DEFAULT_PORT) for each in settings.cluster]
         self._ranges: list[_Range] = []
+        # under which name a node is asked that others name by its address
+        self._names: dict[Endpoint, Endpoint] = {}
         # slots that a node said have moved, since the map was made
         self._moved: dict[int, Endpoint] = {}
         self._asked_at = 0.0
+        # nodes that failed to answer, and until when they are doubted
+        self._doubted: dict[Endpoint, float] = {}
         self._lock = threading.Lock()
         renew_in_child(self)
 
@@ -106,6 +115,33 @@ class SlotMap:
         with self._lock:
             self._moved[slot] = primary
 
+    def doubt(self, node: Endpoint) -> None:
+        """Note that a node did not answer in time, or that the link to it broke."""
+        self._doubted[node] = time.monotonic() + _DOUBTED_S
+
+    def still_has(self, slots: Iterable[int], node: Endpoint, sent_at: float) -> bool:
+        """
+        Whether a node's answer about keys of some slots counts, which was asked for at a moment of the monotonic clock.
+
+        A primary that froze, or was cut off, answers when it comes back, before it hears that another has its place:
+        what it says is old by then, and what it was told gets lost. So the others are asked where an answer took long.
+        Where none of them answers, it counts.
+
+        Cost
+        ----
+        None where the answer came at once; else a connect and a round trip to another node.
+        """
+        now = time.monotonic()
+        if now - sent_at < _LATE_S and self._doubted.get(node, 0.0) < now:
+            return True
+        with suppress(ServerUnavailable):
+            self._ask_since(now, avoid=node)
+        return all(self.node_of(slot) == node for slot in slots)
+
+    def named(self, node: Endpoint) -> Endpoint:
+        """A node that another has named: under its host name, where one is needed."""
+        return self._names.get(node, node)
+
     def refresh(self, avoid: Endpoint | None = None) -> None:
         """
         Ask for the map anew; another node than one that just failed, if another answers.
@@ -119,8 +155,12 @@ class SlotMap:
         ----
         A connect and a round trip to the first node that answers; none if somebody has asked a moment ago.
         """
+        self._ask_since(time.monotonic() - _FRESH_S, avoid)
+
+    def _ask_since(self, moment: float, avoid: Endpoint | None) -> None:
+        """Ask for the map, unless that was done after a moment."""
         with self._lock:
-            if time.monotonic() - self._asked_at < _FRESH_S and self._ranges:
+            if self._asked_at > moment and self._ranges:
                 return
             known = [each.primary for each in self._ranges]
             nodes = list(dict.fromkeys([*known, *self._seeds]))
@@ -128,10 +168,15 @@ class SlotMap:
             problems = []
             for node in nodes:
                 try:
-                    self._ranges = _ranges(self._ask(node), node)
+                    told = self._ask(node)
                 except StoreError as problem:
                     problems.append(str(problem))
                     continue
+                # a certificate is one for a name
+                self._names = dict(_names(told, node)) if self._settings.tls else {}
+                self._ranges = [
+                    each._replace(primary=self.named(each.primary)) for each in _ranges(told, node)
+                ]
                 self._moved.clear()
                 self._asked_at = time.monotonic()
                 return
@@ -150,9 +195,24 @@ class SlotMap:
 
 
 def _ranges(told: Iterable[Any], asked: Endpoint) -> list[_Range]:
-    """The map of a reply to CLUSTER SLOTS; a node without a host is the one that was asked."""
-    found = []
-    for first, last, primary, *_ in told:
-        host = (primary[0] or b"").decode() or asked.host
-        found.append(_Range(first, last, Endpoint(host, int(primary[1]))))
-    return sorted(found)
+    """The map of a reply to CLUSTER SLOTS."""
+    return sorted(
+        _Range(first, last, _endpoint(primary, asked)) for first, last, primary, *_ in told
+    )
+
+
+def _endpoint(node: Sequence[Any], asked: Endpoint) -> Endpoint:
+    """Where a node is, as a reply says; one without a host is where the one is that was asked."""
+    return Endpoint((node[0] or b"").decode() or asked.host, int(node[1]))
+
+
+def _names(told: Iterable[Any], asked: Endpoint) -> Iterator[tuple[Endpoint, Endpoint]]:
+    """Nodes that a reply names by address, and the same by host name, which it tells besides."""
+    for _, _, *nodes in told:
+        for node in nodes:
+            # servers before Redis 7 don't tell it
+            besides = node[3] if len(node) > 3 else ()
+            said = dict(zip(besides[::2], besides[1::2], strict=False))
+            if name := said.get(b"hostname"):
+                found = _endpoint(node, asked)
+                yield found, found._replace(host=name.decode())

@@ -21,7 +21,7 @@ import select
 import socket
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ from redis.exceptions import RedisError
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.protocol.connecting import READ_BYTES, new_connection
 from dealdb.connection.protocol.redis_py import RedisPyParts, error_reply
+from dealdb.connection.protocol.sending import joined, pieces_of
 from dealdb.connection.protocol.translate import has_not_run, translate
 from dealdb.connection.settings import Settings
 from dealdb.errors import ServerUnavailable, StoreError
@@ -39,10 +40,6 @@ logger = logging.getLogger(__name__)
 # a firewall drops an idle link without a word; one asked after this many seconds answers before it is used
 IDLE_CHECK_S = 30.0
 IDLE_CHECK_TIMEOUT_S = 1.0
-# a send has socket_timeout_s for each piece, so a slow line may still carry a big batch
-PIECE_BYTES = 262_144
-# many small commands go together: each sending is a call of the system
-_SENT_AT_ONCE_BYTES = 65_536
 # how long a socket that we give up waits for the server to close its end
 HANG_UP_TIMEOUT_S = 0.2
 # how long a replica is what its address leads to, without a new look
@@ -172,7 +169,7 @@ class Wire:
             if not self._ready:
                 self.close()
         if self._finder is not None and self._question:
-            self._replies(_pieces(self._question), 0, timeout_s)
+            self._replies(pieces_of(self._question), 0, timeout_s)
             if self._on_replica:
                 self.close()
                 msg = f"{self._where} is not a primary yet, though the Sentinels name it: they may be choosing one"
@@ -185,7 +182,7 @@ class Wire:
 
         Whatever cuts it short, an interrupt too, closes the socket: a late reply must not meet the next command.
         """
-        [reply] = self._replies(_pieces(self._question + packed), 1, timeout_s)
+        [reply] = self._replies(pieces_of(self._question + packed), 1, timeout_s)
         if isinstance(reply, RedisError):
             raise translate(reply, self._where) from reply
         return reply
@@ -210,7 +207,7 @@ class Wire:
     def send(self, packed: Iterable[bytes]) -> None:
         """Send packed commands together; ``receive`` reads the replies, before anything else is sent."""
         self.none_ran = False
-        self._send(_joined(chain([self._question], packed)))
+        self._send(joined(chain([self._question], packed)))
 
     def receive(
         self, count: int, *, keep_errors: bool = False, timeout_s: float | None = None
@@ -392,24 +389,3 @@ def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
         return None
     except (RedisError, OSError) as error:
         return translate(error, settings.where)
-
-
-def _joined(packed: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """Pieces to send, none of them for a small command alone."""
-    waiting: list[bytes] = []
-    n_bytes = 0
-    for command in packed:
-        waiting.append(command)
-        n_bytes += len(command)
-        if n_bytes >= _SENT_AT_ONCE_BYTES:
-            yield from _pieces(b"".join(waiting))
-            waiting, n_bytes = [], 0
-    if waiting:
-        yield from _pieces(b"".join(waiting))
-
-
-def _pieces(packed: bytes) -> list[bytes] | list[memoryview]:
-    if len(packed) <= PIECE_BYTES:
-        return [packed]
-    view = memoryview(packed)
-    return [view[start : start + PIECE_BYTES] for start in range(0, len(view), PIECE_BYTES)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -188,6 +189,65 @@ def test_a_node_that_is_killed_or_freezes_is_replaced(new_server: Callable[..., 
                 wait_for_replica(cluster, slot)
             else:
                 old.thaw()
+
+
+def test_an_answer_of_a_primary_that_was_replaced_while_it_froze_does_not_count(
+    new_server: Callable[..., Server],
+) -> None:
+    """It says what is old by now, and what it was told is lost."""
+    cluster = Cluster(new_server)
+    slot = slot_of(cluster, KEY)
+    far = next(f"{{{name}}}key" for name in "bcdefgh" if is_elsewhere(cluster, f"{{{name}}}", slot))
+    # patient, so that it still waits when the old one wakes up
+    with (
+        RedisConnection().connect_url(cluster.url, socket_timeout_s=40.0) as connection,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        link, both = slot_link(connection, slot), connection.link()
+        link.call("SET", KEY, "1")
+        link.calls([("GET", KEY)] * 3)
+        old = cluster.owner(slot)
+        assert say(old, "WAIT", 1, 5_000) == 1
+        old.freeze()
+        try:
+            change = pool.submit(link.call, "APPEND", KEY, "late")
+            read = pool.submit(link.call, "GET", KEY, retry=True)
+            reads = pool.submit(both.calls, [("GET", far), ("GET", KEY), ("GET", far)], retry=True)
+            new = cluster.wait_for_another(slot, old)
+            say(new, "SET", KEY, "2")
+        finally:
+            old.thaw()
+        with pytest.raises(ServerUnavailable, match="answered late") as caught:
+            change.result()
+        # nobody knows whether it has run, as far as the link is concerned
+        assert caught.value.sent
+        assert read.result() == b"2"
+        assert reads.result() == [None, b"2", None]
+
+
+def is_elsewhere(cluster: Cluster, key: str, slot: int) -> bool:
+    return cluster.owner(slot_of(cluster, key)) is not cluster.owner(slot)
+
+
+def test_a_node_that_did_not_answer_is_doubted_for_a_while(
+    pair: Cluster, connection: RedisConnection
+) -> None:
+    slot = slot_of(pair, KEY)
+    link, slots = slot_link(connection, slot), connection._slots
+    assert slots is not None
+    link.call("SET", KEY, "1")
+    node, asked_at = slots.node_of(slot), slots._asked_at
+    assert link.call("GET", KEY) == b"1"
+    assert slots._asked_at == asked_at
+    slots.doubt(node)
+    # it is asked of another whether it still has the slot
+    assert link.call("GET", KEY) == b"1"
+    assert slots._asked_at > asked_at
+    to = pair.other(slot)
+    pair.begin_move(slot, to)
+    pair.move_keys(slot, to)
+    pair.end_move(slot, to)
+    assert link.call("GET", KEY) == b"1"
 
 
 def wait_for_replica(cluster: Cluster, slot: int) -> None:
