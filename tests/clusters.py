@@ -15,6 +15,8 @@ from servers import Server
 N_SLOTS = 16_384
 # a node that is gone for so long is replaced
 NODE_TIMEOUT_MS = 1_000
+# keys of a slot that are moved by one command
+_AT_ONCE = 50
 
 
 class Cluster:
@@ -115,8 +117,10 @@ class Cluster:
         """Move so many of its keys; returns how many there were."""
         owner = self.owner(slot)
         keys = say(owner, "CLUSTER", "GETKEYSINSLOT", slot, n)
-        for key in keys:
-            say(owner, "MIGRATE", to.host, to.port, key, 0, 5_000)
+        with owner.client() as client:
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                client.execute_command("MIGRATE", to.host, to.port, "", 0, 5_000, "KEYS", *some)
         return len(keys)
 
     def end_move(self, slot: int, to: Server) -> None:

@@ -48,8 +48,8 @@ def explained(loss: Loss, outages: Sequence[Outage]) -> Outage | None:
     """
     The outage that a save was lost by, as asynchronous replication loses some by design.
 
-    Its primary was replaced, and it was acknowledged in the last moment before that. An answer that came later, when the
-    old primary was back, is none: the client has to see through it.
+    Its primary was replaced, and it was acknowledged in the last moment before that. An answer that came later, when
+    the old primary was back, is none: the client has to see through it.
     """
     for outage in outages:
         if (
