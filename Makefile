@@ -26,7 +26,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-10m bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults faults-cluster soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
+.PHONY: help setup demo bench bench-10m bench-cluster bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults faults-cluster soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(BENCH)/.installed ## Measure against other ways, and write docs/benchma
 
 bench-10m: $(BENCH)/.installed ## The same operations up to 10,000,000 deals, and docs/benchmarks-10m.md; half an hour, 16 GB
 	$(BENCH)/bin/python -m benchmarks.scale $(ARGS)
+
+bench-cluster: $(BENCH)/.installed ## Partitions on one server and on clusters, and docs/benchmarks-cluster.md; five minutes
+	$(BENCH)/bin/python -m benchmarks.cluster $(ARGS)
 
 bench-redis7: $(BENCH)/.installed ## The figures that the server's memory allocator bears on, on the Redis of this system
 	$(BENCH)/bin/python -m benchmarks load memory cold_start group_by filter_top20 point catch_up --n 1000000 \

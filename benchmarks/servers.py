@@ -95,13 +95,13 @@ class Server:
 
 
 @contextmanager
-def running(flavor: str, folder: Path) -> Iterator[Server]:
+def running(flavor: str, folder: Path, *options: str) -> Iterator[Server]:
     """A server of its own, gone at the end."""
     port = _free_port()
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         BINARIES[flavor](), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
-        "--save", "", "--appendonly", "no", "--logfile", str(folder / f"{port}.log"),
+        "--save", "", "--appendonly", "no", "--logfile", str(folder / f"{port}.log"), *options,
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
@@ -127,6 +127,10 @@ def _wait_for(server: Server) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        # a node of a cluster has a second one, 10,000 above
+        if port < 55_536:
+            return port

@@ -3,10 +3,10 @@ A pool that blocks: at most ``max_connections`` sockets, whatever threads and ch
 
 A slot is a live ``Wire`` object, idle or in use, so nothing has to be counted back: a wire that an interrupt
 lost between two lines is collected, and its slot is free again; so is the place of a caller in the queue.
-Callers that find no slot queue up and are served in order. A wire belongs to one database for good. The pool
-keeps idle wires of its present database only; one that comes back from another database is closed, and the
-server has closed its end before the slot is given to anyone else, so the server too counts at most
-``max_connections``.
+Callers that find no slot queue up and are served in order, on a cluster those of each node in theirs. A wire belongs
+to one database for good. The pool keeps idle wires of its present database only; one that comes back from another
+database is closed, and the server has closed its end before the slot is given to anyone else, so the server too
+counts at most ``max_connections``.
 
 After a fork the child begins with an empty pool and new locks; the parent's sockets stay the parent's.
 """
@@ -17,7 +17,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dealdb.connection.endpoint import Endpoint
@@ -29,6 +29,8 @@ from dealdb.errors import PoolTimeout, StoreError
 
 # a slot can fall free without a release, by a wire that was collected; a waiting caller looks this often
 LOST_SLOT_CHECK_S = 0.25
+# how long one to a node of a cluster is waited for, before one is taken that leads to another node
+PATIENCE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +62,13 @@ class PoolStats:
 class _Waiter:
     """A caller in the queue: ``wire`` is set and ``gate`` opened when its turn comes."""
 
-    __slots__ = ("__weakref__", "db", "gate", "node", "thread", "wire")
+    __slots__ = ("__weakref__", "db", "gate", "is_patient", "node", "thread", "wire")
 
     def __init__(self, db: int, node: Endpoint | None) -> None:
         self.db = db
         self.node = node
+        # only where there are several nodes
+        self.is_patient = node is not None
         self.thread = threading.get_ident()
         self.wire: Wire | None = None
         self.gate = threading.Lock()
@@ -134,7 +138,7 @@ class Pool:
         try:
             with self._lock:
                 # whoever waits goes first, or a busy thread would starve the others
-                wire = None if self._next_waiter() or self._closed else self._take(waiter)
+                wire = None if self._is_awaited(waiter) or self._closed else self._take(waiter)
                 if wire is None:
                     self._queue_up(waiter)
             if wire is None:
@@ -156,7 +160,7 @@ class Pool:
         """
         waiter = _Waiter(self.db, node)
         with self._lock:
-            wire = None if self._next_waiter() or self._closed else self._take(waiter)
+            wire = None if self._is_awaited(waiter) or self._closed else self._take(waiter)
         if wire is not None and wire.node != node:
             try:
                 wire.rebind(self.db, node)
@@ -270,8 +274,20 @@ class Pool:
             wire.holder = waiter.thread
             self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
             return wire
+        if not self._idle or (waiter.is_patient and self._has_share(waiter.node, held)):
+            return None
         # of a cluster, the one that has been idle for longest leads to another node, and is led to this one
-        return self._take_idle(waiter, 0) if self._idle else None
+        return self._take_idle(waiter, 0)
+
+    def _has_share(self, node: Endpoint | None, held: Sequence[Wire]) -> bool:
+        """
+        Whether a node of a cluster has its share of the wires, so that one of them is waited for.
+
+        To lead one from node to node each time costs more than a command.
+        """
+        nodes = {node, *(wire.node for wire in held)}
+        share = max(self.settings.max_connections // len(nodes), 1)
+        return sum(wire.node == node for wire in held) >= share
 
     def _idle_place(self, node: Endpoint | None) -> int | None:
         """Place of the idle wire to a node that was used last."""
@@ -308,6 +324,13 @@ class Pool:
         self._waiters.append(weakref.ref(waiter))
         self._waited += 1
 
+    def _is_awaited(self, caller: _Waiter) -> bool:
+        """Whether somebody waits for what a caller needs: a node of a cluster, where there is one."""
+        if self._next_waiter() is None:
+            return False
+        waiters = [waiter for each in self._waiters if (waiter := each()) is not None]
+        return any(waiter.node == caller.node for waiter in waiters)
+
     def _next_waiter(self) -> _Waiter | None:
         """Whoever has waited longest; those whom an interrupt has taken away are forgotten."""
         while self._waiters:
@@ -319,13 +342,20 @@ class Pool:
 
     def _serve(self) -> None:
         """Give free wires to those who wait, in order; the caller holds the lock."""
-        while (waiter := self._next_waiter()) is not None:
-            # in this order an interrupt leaves nobody outside the queue without a wire; it may have come just after one
-            waiter.wire = waiter.wire or self._take(waiter)
-            if waiter.wire is None:
-                return
-            self._waiters.popleft()
-            waiter.gate.release()
+        for place in list(self._waiters):
+            waiter = place()
+            if waiter is not None:
+                # in this order an interrupt leaves nobody outside the queue without a wire; it may have come just
+                # after one
+                waiter.wire = waiter.wire or self._take(waiter)
+                if waiter.wire is None:
+                    if waiter.node is None:
+                        return
+                    # there may be one to the node that the next one waits for
+                    continue
+            self._waiters.remove(place)
+            if waiter is not None:
+                waiter.gate.release()
 
     def _wait(self, waiter: _Waiter, timeout_s: float) -> Wire:
         began = time.monotonic()
@@ -333,7 +363,9 @@ class Pool:
             left = began + timeout_s - time.monotonic()
             if left <= 0 or self._closed:
                 break
-            if not waiter.gate.acquire(timeout=min(left, LOST_SLOT_CHECK_S)):
+            check_s = PATIENCE_S if waiter.is_patient else LOST_SLOT_CHECK_S
+            if not waiter.gate.acquire(timeout=min(left, check_s)):
+                waiter.is_patient = False
                 self._reclaim(waiter)
                 with self._lock:
                     self._serve()

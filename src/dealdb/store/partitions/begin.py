@@ -77,10 +77,10 @@ class Beginning:
 
         Cost
         ----
-        Three round trips; for the first process of all, a scan of the keys of the database too.
+        Two to four round trips; for the first process of all, a scan of the keys of the database too.
         """
-        layout, form = self._link.calls(self.looks, retry=True)
-        if form is None and any(map(bool, scan_names(self._link, self._keys))):
+        # looked at again: the hashes may be of somebody who has begun it meanwhile
+        if self._is_open() and self._has_hashes() and self._is_open():
             raise NotOnPartitions(
                 f"{self._link.settings.where}: collection {self._keys.collection!r} holds hashes of another program, "
                 "which can't be adopted into partitions; nothing was written; choose another collection"
@@ -92,6 +92,13 @@ class Beginning:
             self._link.call("SET", self._keys.layout, text, "NX", retry=True)
         layout, form = self._link.calls(self.looks, retry=True)
         self.check(layout, form)
+
+    def _is_open(self) -> bool:
+        """Whether nobody has begun it, with partitions or without."""
+        return self._link.call("HGET", self._keys.meta, "format", retry=True) is None
+
+    def _has_hashes(self) -> bool:
+        return any(map(bool, scan_names(self._link, self._keys)))
 
 
 def look_of(keys: Keys) -> list[tuple[str, ...]]:

@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from clusters import Cluster, say
+from connected import eventually
 from dealdb.connection import RedisConnection
 from dealdb.connection.cluster.slot_link import SlotLink
+from dealdb.connection.server.measuring import sockets_accepted
 from dealdb.errors import ConfigError, PoolTimeout, ServerUnavailable, StoreError
 from servers import Server, free_port
 
@@ -162,6 +165,55 @@ def test_the_sockets_of_all_nodes_together_are_as_many_as_allowed(pair: Cluster)
         for slot in slots:
             assert slot_link(connection, slot).call("PING") == b"PONG"
         assert connection.pool_stats().open == 2
+
+
+def test_threads_wait_for_a_socket_to_their_node_rather_than_take_those_of_others(
+    pair: Cluster,
+) -> None:
+    keys = [f"{{{name}}}key" for name in "abcdefghij"]
+    with (
+        RedisConnection().connect_url(pair.url, max_connections=4) as connection,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        link = connection.link()
+
+        def ask(number: int) -> None:
+            assert link.call("INCR", keys[number % len(keys)]) > 0
+
+        list(threads.map(ask, range(200)))
+        assert connection.pool_stats().open == 4
+        before = sockets_accepted(link)
+        list(threads.map(ask, range(800)))
+        # to lead a socket from node to node takes longer than a command
+        assert sockets_accepted(link) - before <= 8
+        assert sum(int(n) for n in link.calls([("GET", key) for key in keys], retry=True)) == 1000
+
+
+def test_who_waits_for_one_node_holds_up_nobody_who_wants_another(pair: Cluster) -> None:
+    with (
+        RedisConnection().connect_url(pair.url, max_connections=4) as connection,
+        ExitStack() as stack,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("dealdb.connection.pool.PATIENCE_S", 60.0)
+        slots, pool = connection._slots, connection._open_pool
+        assert slots is not None
+        busy, free = slots.primaries()
+        # a thread for each, as each has one socket
+        one, two, three, four, five = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(5))
+        first, _, _, other = wires = [
+            thread.submit(pool.checkout, 0, None, node).result()
+            for thread, node in ((one, busy), (two, busy), (four, free), (three, free))
+        ]
+        waits = five.submit(pool.checkout, 0, 60.0, busy)
+        assert eventually(lambda: pool.stats().waiting == 1)
+        three.submit(pool.release, other).result()
+        # one to the other node is free, and is led nowhere else
+        assert pool.stats().waiting == 1
+        assert three.submit(pool.checkout, 0, None, free).result() is other
+        one.submit(pool.release, first).result()
+        assert waits.result(10) is first
+        assert len(set(map(id, wires))) == 4
 
 
 def test_a_node_that_is_killed_or_freezes_is_replaced(new_server: Callable[..., Server]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from connected import documented_rule
 from dealdb import ConfigError, DealDatabase, NotOnPartitions, StoreDamaged
+from dealdb.store.partitions import begin
 from servers import Server
 
 
@@ -162,3 +164,29 @@ def test_who_has_seen_nothing_yet_finds_it_when_it_begins(server: Server) -> Non
         assert (len(reader), reader.query.count("name = 'Acme'")) == (1, 1)
         assert other.save_deal({"id": 2}).outcome == "inserted"
         assert (len(reader), len(db), 2 in db) == (2, 2, True)
+
+
+def test_threads_that_begin_a_collection_together_all_save(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one finds in it by then is no other program's."""
+    scan, waiting = begin.scan_names, threading.Barrier(2)
+
+    def scan_late(link: Any, keys: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            waiting.wait(10)
+            waiting.wait(10)
+        return scan(link, keys)
+
+    monkeypatch.setattr(begin, "scan_names", scan_late)
+    with opened(server, partitions=4) as db, opened(server, partitions=4) as other:
+        outcomes: list[object] = []
+        late = threading.Thread(target=lambda: outcomes.append(other.save_deal({"id": 1}).outcome))
+        late.start()
+        # it has seen that there is no collection yet
+        waiting.wait(10)
+        db.save_deal({"id": 2})
+        waiting.wait(10)
+        late.join()
+        assert outcomes == ["inserted"]
+        assert len(db) == 2
