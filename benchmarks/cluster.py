@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ import polars as pl
 import redis
 from redis.cluster import ClusterNode, RedisCluster
 
-from benchmarks import deals
+from benchmarks import deals, hundred_million
 from benchmarks.__main__ import machine_of
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure, in_turn, timed
@@ -110,7 +110,10 @@ def _is_ok(node: Server, n: int) -> bool:
 
 
 def _took(
-    figure: Figure, runs: dict[str, tuple[Place, Callable[[], object]]], rounds: int, each: int = 1
+    figure: Figure,
+    runs: Mapping[str, tuple[Place, Callable[[], object]]],
+    rounds: int,
+    each: int = 1,
 ) -> None:
     """Wall time of each, processor time of this process, and that of the servers."""
     used: dict[str, list[float]] = {}
@@ -292,28 +295,40 @@ def _ask_all(client: RedisCluster, metas: Sequence[str]) -> object:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.cluster", description=__doc__)
     parser.add_argument("--n", type=int, default=SIZE, help="deals; default %(default)s")
+    parser.add_argument("--only", choices=("cluster", "simulation"), help="one part of the page")
     parser.add_argument("--render", action="store_true", help="run nothing, only write the page")
     options = parser.parse_args()
     if not options.render:
         with tempfile.TemporaryDirectory(prefix="dealdb-bench") as folder:
             bench = Bench(Path(folder))
             try:
-                begun = time.monotonic()
-                figure = cluster(bench, options.n)
-                load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-                figure.notes.append(f"load of the machine at the end: {load} (1, 5 and 15 minutes)")
-                figure.took_s = time.monotonic() - begun
-                figure.machine = machine_of(bench) | {"command": "make bench-cluster"}
-                figure.save(RESULTS)
+                if options.only != "simulation":
+                    _keep(bench, lambda: cluster(bench, options.n))
+                if options.only != "cluster":
+                    _keep(bench, lambda: hundred_million.partition(bench))
+                    _keep(bench, hundred_million.spread)
             finally:
                 bench.close()
-    figures = [Figure.load(path) for path in RESULTS.glob("*.json")]
-    largest = max(figures, key=lambda figure: figure.n)
-    PAGE.write_text("\n".join(_page(largest)) + "\n")
+    figures = {(figure := Figure.load(path)).name: figure for path in RESULTS.glob("*.json")}
+    PAGE.write_text("\n".join(_page(figures)) + "\n")
     print(f"written: {PAGE}")
 
 
-def _page(figure: Figure) -> Iterator[str]:
+def _keep(bench: Bench, measure: Callable[[], Figure]) -> None:
+    begun = time.monotonic()
+    figure = measure()
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    figure.notes.append(f"load of the machine at the end: {load} (1, 5 and 15 minutes)")
+    figure.took_s = time.monotonic() - begun
+    figure.machine = machine_of(bench) | {"command": "make bench-cluster"}
+    for old in RESULTS.glob(f"{figure.name}-*.json"):
+        old.unlink()
+    figure.save(RESULTS)
+    print(f"{figure.name}: {figure.took_s:.0f} s", flush=True)
+
+
+def _page(figures: Mapping[str, Figure]) -> Iterator[str]:
+    figure = figures["cluster"]
     yield "# Benchmarks on clusters\n"
     yield (
         f"Written by `make bench-cluster`, from its results: {figure.n:,} deals of 8 fields on one server, and on "
@@ -351,6 +366,7 @@ def _page(figure: Figure) -> Iterator[str]:
                 name.removeprefix(f"{what}, "), time_, f"{number(ratio)} x", of_client, of_servers
             )
     yield f"\nIt took {figure.took_s:.0f} s; {'; '.join(figure.notes)}."
+    yield from hundred_million.section(figures["partition"], figures["spread"])
 
 
 if __name__ == "__main__":
