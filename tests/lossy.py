@@ -75,6 +75,8 @@ class FaultyLink:
         What it has in common with the links of other processes.
     done
         Commits of the present call that the server carried out: kind, payload, answer, and whether by hand.
+    places
+        Of each of these the key of the writers.
     missing
         Writer and counter of those of the last sending that the server did not carry out.
     """
@@ -87,6 +89,7 @@ class FaultyLink:
         self._cut = 0
         self.settings: Settings = link.settings
         self.done: list[tuple[str, bytes, bytes, bool]] = []
+        self.places: list[str | None] = []
         self.missing: set[tuple[str, int]] = set()
 
     def each_node(self) -> list[FaultyLink]:
@@ -103,14 +106,14 @@ class FaultyLink:
         self._fault, self._skip, self._cut = fault, skip, cut
         self.missing = set()
         self.settings = replace(self._link.settings, retry_deadline_s=1e-9 if give_up else 30)
-        self.done = []
+        self.done, self.places = [], []
 
     def gave_up(self) -> None:
         """The call ended without knowing what became of the commits that it sent last."""
         self.network.open |= self.missing
 
     def calls(self, commands: Any, *, retry: bool = False) -> Any:
-        if not all(map(is_commit, commands)):
+        if not commands or not all(map(is_commit, commands)):
             return self._link.calls(commands, retry=retry)
         return self._send(commands)
 
@@ -159,6 +162,7 @@ class FaultyLink:
             self.missing.discard((writer, counter))
             if reply[0] == b"ok":
                 self.done.append((*as_set(kind, payload), reply[1], is_by_hand(command)))
+                self.places.append(writers_in(command))
 
 
 def is_counted(reply: Sequence[bytes]) -> bool:
@@ -168,7 +172,13 @@ def is_counted(reply: Sequence[bytes]) -> bool:
 
 def is_commit(command: Sequence[Any]) -> bool:
     """Whether this calls the script of commits, which has all the collection's keys first."""
-    return str(command[0]).startswith("EVAL") and "deals:writers" in command
+    return str(command[0]).startswith("EVAL") and writers_in(command) is not None
+
+
+def writers_in(command: Sequence[Any]) -> str | None:
+    """Key of the writers of the collection, or of its partition, that a commit goes to."""
+    texts = (part for part in command[3:] if isinstance(part, str))
+    return next((t for t in texts if t.startswith("deals:") and t.endswith(":writers")), None)
 
 
 def as_set(kind: str, payload: bytes) -> tuple[str, bytes]:

@@ -239,7 +239,8 @@ class Model:
                 for deal, row in zip(ids, rows, strict=True):
                     self.remove(deal, row)
             case _:
-                self.delete(ids[0])
+                for deal in ids:
+                    self.delete(deal)
 
     def _place(self, row: int | None) -> int:
         if row is None:
