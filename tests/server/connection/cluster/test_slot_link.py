@@ -15,6 +15,7 @@ from clusters import Cluster, say
 from connected import eventually
 from dealdb.connection import RedisConnection
 from dealdb.connection.cluster.slot_link import SlotLink
+from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.server.measuring import sockets_accepted
 from dealdb.errors import ConfigError, PoolTimeout, ServerUnavailable, StoreError
 from servers import Server, free_port
@@ -205,12 +206,12 @@ def test_who_waits_for_one_node_holds_up_nobody_who_wants_another(pair: Cluster)
             thread.submit(pool.checkout, 0, None, node).result()
             for thread, node in ((one, busy), (two, busy), (four, free), (three, free))
         ]
-        waits = five.submit(pool.checkout, 0, 60.0, busy)
+        waits = five.submit(pool.checkout, 0, 10.0, busy)
         assert eventually(lambda: pool.stats().waiting == 1)
         three.submit(pool.release, other).result()
         # one to the other node is free, and is led nowhere else
         assert pool.stats().waiting == 1
-        assert three.submit(pool.checkout, 0, None, free).result() is other
+        assert three.submit(pool.checkout_more, free).result() is other
         one.submit(pool.release, first).result()
         assert waits.result(10) is first
         assert len(set(map(id, wires))) == 4
@@ -257,8 +258,9 @@ def test_an_answer_of_a_primary_that_was_replaced_while_it_froze_does_not_count(
     ):
         link, both = slot_link(connection, slot), connection.link()
         link.call("SET", KEY, "1")
-        link.calls([("GET", KEY)] * 3)
         old = cluster.owner(slot)
+        # a new one would be answered only after the others, when the old primary knows
+        open_sockets(connection, Endpoint(old.host, old.port), 3)
         assert say(old, "WAIT", 1, 5_000) == 1
         old.freeze()
         try:
@@ -275,6 +277,21 @@ def test_an_answer_of_a_primary_that_was_replaced_while_it_froze_does_not_count(
         assert caught.value.sent
         assert read.result() == b"2"
         assert reads.result() == [None, b"2", None]
+
+
+def open_sockets(connection: RedisConnection, node: Endpoint, n: int) -> None:
+    """Have so many idle ones to a node."""
+    pool, all_have_one = connection._open_pool, threading.Barrier(n)
+
+    def open_one(_: int) -> None:
+        wire = pool.checkout(0, node=node)
+        if not wire.is_sound():
+            wire.connect()
+        all_have_one.wait(20)
+        pool.release(wire)
+
+    with ThreadPoolExecutor(n) as threads:
+        list(threads.map(open_one, range(n)))
 
 
 def is_elsewhere(cluster: Cluster, key: str, slot: int) -> bool:
