@@ -17,7 +17,7 @@ from dealdb.connection.endpoint import DEFAULT_PORT, Endpoint, parse_endpoint
 from dealdb.connection.fork import renew_in_child
 from dealdb.connection.protocol.wire import Wire
 from dealdb.connection.settings import Settings
-from dealdb.errors import ServerUnavailable, StoreError
+from dealdb.errors import AccessDenied, ServerUnavailable, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +148,8 @@ class SlotMap:
 
         Raises
         ------
+        AccessDenied
+            If the nodes that answer refuse the user, or withhold the right.
         ServerUnavailable
             If no node answers.
 
@@ -165,12 +167,12 @@ class SlotMap:
             known = [each.primary for each in self._ranges]
             nodes = list(dict.fromkeys([*known, *self._seeds]))
             nodes.sort(key=lambda node: node == avoid)
-            problems = []
+            problems: list[StoreError] = []
             for node in nodes:
                 try:
                     told = self._ask(node)
                 except StoreError as problem:
-                    problems.append(str(problem))
+                    problems.append(problem)
                     continue
                 # a certificate is one for a name
                 self._names = dict(_names(told, node)) if self._settings.tls else {}
@@ -180,9 +182,11 @@ class SlotMap:
                 self._moved.clear()
                 self._asked_at = time.monotonic()
                 return
-        raise ServerUnavailable(
-            f"{self._settings.where}: no node of the cluster answers: {'; '.join(problems)}"
-        )
+        if denied := [problem for problem in problems if isinstance(problem, AccessDenied)]:
+            # nothing to wait for: it is said by a node that answers
+            raise denied[0]
+        said = "; ".join(map(str, problems))
+        raise ServerUnavailable(f"{self._settings.where}: no node of the cluster answers: {said}")
 
     def _ask(self, node: Endpoint) -> Any:
         settings = replace(self._settings, host=node.host, port=node.port, cluster=())
