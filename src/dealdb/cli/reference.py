@@ -42,6 +42,7 @@ max_connections = 4
 | `url` | `--url` | `DEALDB_URL` | URL of the server; without it, the embedded server |
 | `db` | `--db` | `DEALDB_DB` | number of the database |
 | `collection` | `--collection` | `DEALDB_COLLECTION` | collection of deals; `deal` |
+| `partitions` | | `DEALDB_PARTITIONS` | of how many partitions a new collection is made; 64 on a cluster, else 1 |
 | | `--ask-password` | `DEALDB_PASSWORD` | password, where the URL has none; for whichever server is in force |
 | `password_file` | | `DEALDB_PASSWORD_FILE` | file that holds the password; `chmod 600` (`dealdb doctor` looks) |
 | `actor` | | `DEALDB_ACTOR` | who changes deals, for the history; the login name |

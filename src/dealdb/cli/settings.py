@@ -79,6 +79,7 @@ KEYS: dict[str, SettingKind] = {
     "url": TEXT,
     "db": WHOLE,
     "collection": TEXT,
+    "partitions": WHOLE,
     "actor": TEXT,
     "password_file": TEXT,
     "max_connections": WHOLE,

@@ -35,6 +35,7 @@ def config(tmp_path: Path) -> Write:
 GIVEN: dict[str, tuple[str, str, Any]] = {
     "db": ("5", "5", 5),
     "collection": ("lead", '"lead"', "lead"),
+    "partitions": ("4", "4", 4),
     "actor": ("job", '"job"', "job"),
     "max_connections": ("4", "4", 4),
     "pool_timeout_s": ("1.5", "1.5", 1.5),
