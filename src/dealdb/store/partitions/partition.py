@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dealdb.store.log.entry import Position
     from dealdb.store.log.reader import News
     from dealdb.store.replica.snapshot import Snapshot
+    from dealdb.store.upkeep.other_programs import OtherPrograms
 
 # each lost race means that another process got its change in; more losses than this are not a race
 _MAX_TRIES = 100
@@ -203,6 +204,11 @@ class Partition(Store):
     def writers(self) -> Writers:
         """What commits to it."""
         return self._writers
+
+    @property
+    def others(self) -> OtherPrograms:
+        """What other programs do to its hashes."""
+        return self._others
 
     @property
     def own_pipeline(self) -> Pipeline:

@@ -138,8 +138,8 @@ class PartitionedStore(PartitionedReads):
             yield self._partitions[last], run
 
     def examine(self, health: ServerHealth, trouble: str | None) -> Iterator[Finding]:
-        """What there is to say of the server and of the collection; see ``examining.examine``."""
-        from dealdb.store.partitions.examining import examine
+        """What there is to say of the server and of the collection; see ``upkeep.examining.examine``."""
+        from dealdb.store.partitions.upkeep.examining import examine
 
         return examine(self.link, self._partitions, health, trouble)
 

@@ -240,7 +240,7 @@ class PartitionedReads(NotYet):
 
     def check(self) -> CheckReport:
         """Compare every hash with the log, and change nothing; see ``check_all``."""
-        from dealdb.store.partitions.checking import check_all
+        from dealdb.store.partitions.upkeep.checking import check_all
 
         self._read([])
         return check_all(self._partitions)

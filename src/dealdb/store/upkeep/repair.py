@@ -23,7 +23,14 @@ from dealdb.store.history.state import damaged_state, trouble_of
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.upkeep.adopter import MAX_TRIES, Adopter, batches, never_done
-from dealdb.store.upkeep.check import CheckReport, Difference, Logged, Problem, compare
+from dealdb.store.upkeep.check import (
+    CheckReport,
+    Comparison,
+    Difference,
+    Logged,
+    Problem,
+    compare,
+)
 from dealdb.store.upkeep.from_history import FromHistory
 
 # sets the number of deals as of a commit; 0 when there are later ones
@@ -124,19 +131,24 @@ class Audit:
         StoreDamaged
             If the state of the collection is gone or damaged; ``repair`` makes it again.
         """
+        comparison = self.begin_check()
+        for hashes in scan_hashes(self._link, self._keys):
+            comparison.add(hashes)
+        return self.end_check(comparison)
+
+    def begin_check(self) -> Comparison:
+        """Begin a check for which the caller reads the hashes. Raises what ``check`` does; some round trips."""
         logged = Logged(*self._live.snapshot_with_rows())
         # behind the log, which may be what is damaged
         if trouble := trouble_of(self._link, self._keys):
             raise damaged_state(self._link, trouble)
-        seen: set[str] = set()
-        suspects: set[str] = set()
-        for hashes in scan_hashes(self._link, self._keys):
-            seen.update(hashes)
-            suspects.update(d.deal for d in compare(hashes, logged))
-        suspects.update(logged.ids - seen)
-        suspects.update(logged.doubled)
-        differences = [d for batch in batches(sorted(suspects)) for d in self._settled(batch)]
-        return CheckReport(deals=len(logged.ids), differences=tuple(differences))
+        return Comparison(logged)
+
+    def end_check(self, comparison: Comparison) -> CheckReport:
+        """What a check has found. Some round trips for every 200 deals that seem to differ."""
+        suspects = comparison.suspects()
+        differences = [d for batch in batches(suspects) for d in self._settled(batch)]
+        return CheckReport(deals=len(comparison.logged.ids), differences=tuple(differences))
 
     def _settled(self, ids: Sequence[str]) -> list[Difference]:
         """Differences of these deals that are not just a commit that happened during the comparison."""
