@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.replica.snapshot import Snapshot
-    from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
 
 
@@ -100,10 +99,6 @@ class NotYet:
     def repair_facts(self) -> RepairReport:
         """A repair of what is kept for metrics."""
         self._refuse("a repair")
-
-    def reshape(self) -> Reshape:
-        """Another name or type of a field."""
-        self._refuse("another name or type of a field, or its removal,")
 
     def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:  # noqa: ARG002  # likewise
         """A backup."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dealdb.store.history.confirm import Seen
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
+    from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
     from dealdb.store.upkeep.doctor import Finding
 
 
@@ -155,6 +156,13 @@ class PartitionedStore(PartitionedReads):
         from dealdb.store.live.during_load import SettledTogether, Settling
 
         return Settling(lambda: SettledTogether([part.to_settle() for part in self._partitions]))
+
+    def reshape(self) -> PartitionedReshape:
+        """Renames, retypes and drops columns."""
+        from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
+
+        self._read([])
+        return PartitionedReshape(self._partitions, self.snapshot)
 
     # loads and durability --------------------------------------------------------------------------
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.check import CheckReport
 
+# others may change the schema while deals are read
+_MAX_TRIES = 5
+
 
 class PartitionedReads(NotYet):
     """
@@ -197,12 +200,15 @@ class PartitionedReads(NotYet):
         return found
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
-        """Deals by id; see ``Store.get_many``. One round trip; one more after the schema changed."""
+        """Deals by id; see ``Store.get_many``. One round trip; two more after the schema changed."""
         deals = [("HGETALL", self._of(deal_id).keys.deal(deal_id)) for deal_id in ids]
-        # with the widest types: another partition may have widened a field
-        *hashes, version = self._read([*deals, ("HGET", self.keys.meta, "schema_version")])
         definitions = self._head.definitions
-        if not definitions.is_current(version):
+        for _ in range(_MAX_TRIES):
+            # with the widest types: another partition may have widened a field
+            *hashes, version = self._read([*deals, ("HGET", self.keys.meta, "schema_version")])
+            if definitions.is_current(version):
+                break
+            # the hashes again too: what has another name or type by now may have been read before
             definitions.refresh()
         schema = definitions.schema
         return [

@@ -222,24 +222,31 @@ class Adopter:
         made: Converted | None = None,
     ) -> int:
         """Give fields the values of others of the same hash; see ``commit.lua``. Returns the deals changed."""
-        words: list[object] = [list(ids), list(fields), list(sources), list(marks)]
-        payload = msgpack.packb([*words, *(made.words(fields) if made else ())], use_bin_type=False)
         for _ in range(MAX_TRIES):
-            reply = self._writers.commit(
-                Change(
-                    kind="mend",
-                    version=self._definitions.version_of(self._definitions.schema),
-                    payload=payload,
-                    ids=ids,
-                )
-            )
-            if reply.is_done:
-                _, inserted, updated, _ = reply.counts
-                return inserted + updated
-            if reply.status != "stale":
-                return 0
+            version = self._definitions.version_of(self._definitions.schema)
+            done = self.mend_once(version, ids, fields, sources, marks, made)
+            if done is not None:
+                return done
             self._definitions.refresh()
         raise never_done(self._link, self._keys)
+
+    def mend_once(
+        self,
+        version: str,
+        ids: Sequence[str],
+        fields: Sequence[str],
+        sources: Sequence[str | None],
+        marks: Sequence[int],
+        made: Converted | None = None,
+    ) -> int | None:
+        """As ``mend``, as long as the schema has this version; None where it has another one."""
+        words: list[object] = [list(ids), list(fields), list(sources), list(marks)]
+        payload = msgpack.packb([*words, *(made.words(fields) if made else ())], use_bin_type=False)
+        reply = self._writers.commit(Change("mend", version, payload, ids))
+        if reply.is_done:
+            _, inserted, updated, _ = reply.counts
+            return inserted + updated
+        return None if reply.status == "stale" else 0
 
     def _logged(self, adopted: int) -> int:
         if adopted:
