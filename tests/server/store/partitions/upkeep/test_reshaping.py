@@ -241,9 +241,9 @@ def save_all(db: DealDatabase, value: object, field: str = "seats") -> list[str]
         try:
             db.save_deal({"id": deal, field: value})
         except SchemaError as problem:
-            assert problem.field == field
-            assert "in all partitions" in str(problem) or "expected an integer" in str(problem)
-            refused.append(deal)
+            said = str(problem)
+            known = "in all partitions" in said or "expected an integer" in said
+            refused.append(deal if known and problem.field == field else said)
     return refused
 
 
@@ -293,6 +293,22 @@ def test_what_stops_anywhere_can_be_gone_on_with(
             assert_gone(fresh, server)
 
 
+def calling_at(n: int, act: Callable[[], None], made: list[int]) -> Any:
+    """Commits as ever, with something that another process does before the n-th; counts them."""
+    commit = Writers.commit_all
+
+    def counted(self: Writers, changes: Any) -> Any:
+        made[0] += 1
+        if made[0] == n:
+            # those of the other one don't count
+            made[0] += 1_000
+            act()
+            made[0] = 1_000 + n
+        return commit(self, changes)
+
+    return counted
+
+
 @pytest.mark.parametrize("name", ACTS)
 def test_who_began_it_may_be_overtaken_at_any_commit(
     server: Server, monkeypatch: pytest.MonkeyPatch, name: str
@@ -307,26 +323,16 @@ def test_who_began_it_may_be_overtaken_at_any_commit(
             DealDatabase.from_url(server.url) as second,
         ):
             assert save_all(db, "01") == []
-            commit, made = Writers.commit_all, [0]
 
-            def counted(
-                self: Writers,
-                changes: Any,
-                commit: Any = commit,
-                made: Any = made,
-                second: Any = second,
-                step: int = step,
-            ) -> Any:
-                made[0] += 1
-                if made[0] == step:
-                    made[0] += 1_000
-                    # another process is quicker, and then the field begins anew
-                    with suppress(SchemaError):
-                        ACTS[name](second)
-                    if "seats" not in second.schema:
-                        assert save_all(second, "anew") == []
-                return commit(self, changes)
+            def overtake(second: DealDatabase = second) -> None:
+                with suppress(SchemaError):
+                    ACTS[name](second)
+                if "seats" not in second.schema:
+                    # and then the field begins anew
+                    assert save_all(second, "anew") == []
 
+            made = [0]
+            counted = calling_at(step, overtake, made)
             with monkeypatch.context() as patched:
                 patched.setattr(Writers, "commit_all", counted)
                 with suppress(SchemaError):
