@@ -224,7 +224,10 @@ class DealDatabase:
             from dealdb.store.partitions.partitioned import PartitionedStore
 
             return PartitionedStore(
-                *parts, partitions=partitions, allow_eviction=self._allow_eviction
+                *parts,
+                partitions=partitions,
+                allow_eviction=self._allow_eviction,
+                read=_hash_reader,
             )
 
         def use(store: AnyStore) -> None:

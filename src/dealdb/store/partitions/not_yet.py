@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -82,19 +82,6 @@ class NotYet:
     def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:  # noqa: ARG002  # likewise
         """Facts of the past."""
         self._refuse("imported history")
-
-    def repair(
-        self,
-        *,
-        adopt: bool = False,  # noqa: ARG002  # likewise
-        mapping: Mapping[str, str | None] | None = None,  # noqa: ARG002  # likewise
-    ) -> RepairReport:
-        """A repair."""
-        self._refuse("a repair")
-
-    def put_back(self) -> RepairReport:
-        """A repair from the history."""
-        self._refuse("a repair")
 
     def repair_facts(self) -> RepairReport:
         """A repair of what is kept for metrics."""

@@ -23,6 +23,7 @@ from dealdb.store.store import Store
 
 if TYPE_CHECKING:
     from dealdb.store.archive.chunk_cache import ChunkCache
+    from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.log.entry import Position
     from dealdb.store.log.reader import News
     from dealdb.store.replica.snapshot import Snapshot
@@ -271,6 +272,8 @@ class Partition(Store):
         The first one, None for that itself.
     begin
         For the first one: says how many there are, before the first commit of all.
+    allow_eviction, read
+        As of a ``Store``.
     """
 
     _definitions: Followed | Leading
@@ -288,9 +291,11 @@ class Partition(Store):
         head: Partition | None,
         begin: Callable[[], None],
         allow_eviction: bool,
+        read: Callable[[], ReadHashes] | None = None,
     ) -> None:
         self._number, self._partitions, self._head, self._begin = number, partitions, head, begin
-        super().__init__(link, collection, actor, cache, durability, allow_eviction=allow_eviction)
+        parts = (link, collection, actor, cache, durability)
+        super().__init__(*parts, allow_eviction=allow_eviction, read=read)
         # no program writes into a partition before dealdb does; what is there later is for a check to find
         self._others.adoption.is_done = True
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from dealdb.store.history.confirm import Seen
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
+    from dealdb.store.partitions.upkeep.mending import PartitionedRepair
     from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
     from dealdb.store.upkeep.doctor import Finding
+    from dealdb.store.upkeep.repair import RepairReport
 
 
 class PartitionedStore(PartitionedReads):
@@ -163,6 +165,24 @@ class PartitionedStore(PartitionedReads):
 
         self._read([])
         return PartitionedReshape(self._partitions, self.snapshot)
+
+    def repair(
+        self,
+        *,
+        adopt: bool = False,  # noqa: ARG002  # the store's signature: a partition is never one that nobody has adopted
+        mapping: Mapping[str, str | None] | None = None,
+    ) -> RepairReport:
+        """Adopt what other programs did to the hashes; see ``PartitionedRepair.repair``."""
+        return self._repair().repair(mapping)
+
+    def put_back(self) -> RepairReport:
+        """See ``PartitionedRepair.put_back``."""
+        return self._repair().put_back()
+
+    def _repair(self) -> PartitionedRepair:
+        from dealdb.store.partitions.upkeep.mending import PartitionedRepair
+
+        return PartitionedRepair(self.link, self._partitions, self.reshape().finish)
 
     # loads and durability --------------------------------------------------------------------------
 

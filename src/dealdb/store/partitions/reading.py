@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.store.archive.chunk_cache import ChunkCache
+    from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
     from dealdb.store.log.entry import Position
     from dealdb.store.partitions.joined import JoinedColumns
@@ -59,12 +60,13 @@ class PartitionedReads(NotYet):
         *,
         partitions: int,
         allow_eviction: bool = False,
+        read: Callable[[], ReadHashes] | None = None,
     ) -> None:
         self.link = link
         self._beginning = Beginning(link, Keys(collection), partitions)
         build = partial(
             Partition, link, collection, actor, cache, durability,
-            partitions=partitions, begin=self._beginning.begin,
+            partitions=partitions, begin=self._beginning.begin, read=read,
         )  # fmt: skip
         self._head = build(number=0, head=None, allow_eviction=allow_eviction)
         # the head asks the server for all whether it removes deals

@@ -28,8 +28,6 @@ REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
     "changes": lambda db, _: db.changes(since=0),
     "as_of in event time": lambda db, _: db.as_of("2030-01-01", time="event"),
     "pinned": lambda db, _: db.pinned(),
-    "repair": lambda db, _: db.repair(),
-    "repair from history": lambda db, _: db.repair(from_history=True),
     "repair of facts": lambda db, _: db.repair(facts=True),
     "backup": lambda db, folder: db.backup(folder / "file"),
     "restore": lambda db, folder: db.restore(folder / "file"),

@@ -24,12 +24,13 @@ class Checked:
     differences
         Those of each partition, as a check of it alone finds them, also of deals that belong to another.
     foreign
-        What the keys have behind the name of the collection, of hashes that are not in the partition of their id.
+        What the keys have behind the name of the collection, of hashes that are not in the partition of their id; and
+        whether the log of the partition that they are in has them.
     """
 
     deals: int
     differences: list[list[Difference]]
-    foreign: list[str]
+    foreign: dict[str, bool]
 
 
 def check_all(partitions: Sequence[Partition]) -> CheckReport:
@@ -41,37 +42,45 @@ def check_all(partitions: Sequence[Partition]) -> CheckReport:
     Two round trips for every 1,000 keys of the database, and some for each partition.
     """
     found = checked(partitions)
-    kept = (
-        difference
-        for part, differences in zip(partitions, found.differences, strict=True)
-        for difference in differences
-        if not part.is_elsewhere(difference.deal)
-    )
-    foreign = (Difference(deal=name, problem=Problem.FOREIGN) for name in found.foreign)
     return CheckReport(
         deals=found.deals,
-        differences=(*kept, *foreign),
+        differences=(
+            *(
+                each
+                for part, differences in zip(partitions, found.differences, strict=True)
+                for each in differences
+                if not part.is_elsewhere(each.deal)
+            ),
+            *map(foreign, found.foreign),
+        ),
         lost_facts=tuple(chain.from_iterable(_lost_facts(partitions))),
     )
+
+
+def foreign(name: str) -> Difference:
+    """A hash that is not in the partition of its id, by what its key has behind the name of the collection."""
+    return Difference(deal=name, problem=Problem.FOREIGN)
 
 
 def checked(partitions: Sequence[Partition]) -> Checked:
     """Compare every hash with the log of its partition, each node being scanned once."""
     audits = [part.others.audit() for part in partitions]
     comparisons = [audit.begin_check() for audit in audits]
-    foreign: set[str] = set()
+    strange: dict[str, bool] = {}
     for found in scan_partitions(partitions[0].link, [part.keys for part in partitions]):
-        foreign.update(found.nowhere)
+        strange.update(dict.fromkeys(found.nowhere, False))
         for number, hashes in found.within.items():
             comparisons[number].add(hashes)
     differences = []
     for part, audit, comparison in zip(partitions, audits, comparisons, strict=True):
         report = audit.end_check(comparison)
         differences.append(list(report.differences))
-        deals = chain(comparison.logged.ids, (each.deal for each in report.differences))
-        foreign.update(part.keys.key_of(deal) for deal in deals if part.is_elsewhere(deal))
+        known = comparison.logged.ids
+        for deal in chain((each.deal for each in report.differences), known):
+            if part.is_elsewhere(deal):
+                strange[part.keys.key_of(deal)] = deal in known
     n_deals = sum(len(comparison.logged.ids) for comparison in comparisons)
-    return Checked(n_deals, differences, sorted(foreign))
+    return Checked(n_deals, differences, dict(sorted(strange.items())))
 
 
 def _lost_facts(partitions: Sequence[Partition]) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dealdb.connection import Link
@@ -38,7 +38,7 @@ def scan_partitions(link: Link, partitions: Sequence[Keys]) -> Iterator[FoundHas
     tags = {keys.tag: number for number, keys in enumerate(partitions)}
     for names in scan_names(link, whole):
         texts = [name.decode().removeprefix(whole.deal_prefix) for name in names]
-        places = [_placed(text, tags) for text in texts]
+        places = [placed(text, tags) for text in texts]
         read = [name for name, place in zip(names, places, strict=True) if place is not None]
         hashes = link.calls([("HGETALL", name) for name in read], retry=True)
         within: dict[int, dict[str, Hash]] = {}
@@ -50,7 +50,7 @@ def scan_partitions(link: Link, partitions: Sequence[Keys]) -> Iterator[FoundHas
         yield FoundHashes(within, nowhere)
 
 
-def _placed(text: str, tags: dict[str, int]) -> tuple[int, str] | None:
+def placed(text: str, tags: Mapping[str, int]) -> tuple[int, str] | None:
     """Number of the partition, and the id, that a key says behind the name of the collection; None for no partition."""
     tag, found, deal = text.removeprefix("{").partition("}:")
     number = tags.get(tag) if found and text.startswith("{") else None
