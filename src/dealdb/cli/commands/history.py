@@ -234,7 +234,7 @@ def _advice(left: Sequence[Difference], *, from_history: bool) -> Iterator[str]:
         yield "set these fields to values of their type, or clear them: dealdb save id=ID FIELD="
     if n_foreign and not from_history:
         yield (
-            "foreign: their deals say something else where they belong (dealdb keys ID), or it can't be told whose they "
+            "foreign: their deals say something else where they belong (dealdb keys ID), or nobody can tell whose they "
             "are: save what is right, and DEL these keys"
         )
 
