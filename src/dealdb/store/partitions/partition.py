@@ -11,6 +11,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.leaving import Leaving
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
+from dealdb.store.checkpoint.turns import Turns
 from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Defined, Definitions
 from dealdb.store.commit.durability import Durability
@@ -294,6 +295,7 @@ class Partition(Store):
         read: Callable[[], ReadHashes] | None = None,
     ) -> None:
         self._number, self._partitions, self._head, self._begin = number, partitions, head, begin
+        self._turns = head._turns if head else Turns()
         parts = (link, collection, actor, cache, durability)
         super().__init__(*parts, allow_eviction=allow_eviction, read=read)
         # no program writes into a partition before dealdb does; what is there later is for a check to find
