@@ -39,6 +39,9 @@ SEALED = "tests/server/store/history/test_damage_of_segments.py"
 PARTITION, BEGIN = (
     f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
 )
+RESHAPING, MENDING = (
+    f"tests/server/store/partitions/upkeep/test_{name}.py" for name in ("reshaping", "mending")
+)
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
@@ -1727,6 +1730,76 @@ MUTANTS = [
         "            pieces[0] = self._partitions[0].snapshot(names)\n",
         "            pass\n",
         PARTITION,
+    ),
+    Mutant(
+        "a partition that has lost a field gets it again before it has left all",
+        "partitions/leaving.py",
+        "    leaving = {each.name: each for each in head.leaving}\n",
+        "    leaving: dict[str, Leaving] = {}\n",
+        RESHAPING,
+    ),
+    Mutant(
+        "a field leaves the head first",
+        "partitions/upkeep/reshaping.py",
+        "for part in (*self._others, self._head):",
+        "for part in (self._head, *self._others):",
+        RESHAPING,
+    ),
+    Mutant(
+        "what the head had before the partition was asked decides what leaves",
+        "partitions/partition.py",
+        "                leader = self._head._take(*self._head._checked(head))\n",
+        "                leader = self._head._known\n",
+        RESHAPING,
+    ),
+    Mutant(
+        "a partition gets a field before the head has it",
+        "partitions/partition.py",
+        "            schema = self._head.declare(wanted)\n",
+        "            schema = super().declare(wanted)\n",
+        PARTITION,
+    ),
+    Mutant(
+        "values of a field that has left and begun anew are cleared",
+        "partitions/upkeep/reshaping.py",
+        "done = adopter.mend_once(own.schema_version, batch, fields, sources, marks, made)",
+        "done = adopter.mend(batch, fields, sources, marks, made)",
+        RESHAPING,
+    ),
+    Mutant(
+        "what was read of a partition before a field left it stands beside the head without it",
+        "partitions/joined.py",
+        "            elif behind := _not_covered(pieces):\n",
+        "            elif behind := []:\n",
+        RESHAPING,
+    ),
+    Mutant(
+        "deals are read once though the fields have changed meanwhile",
+        "partitions/reading.py",
+        "            definitions.refresh()\n        schema",
+        "            definitions.refresh()\n            break\n        schema",
+        RESHAPING,
+    ),
+    Mutant(
+        "a stray is removed before its deal has all that it has",
+        "partitions/upkeep/strays.py",
+        'if own and b"_row" in deal and _fields(own).items() <= deal.items()',
+        "if own",
+        MENDING,
+    ),
+    Mutant(
+        "a deal that is there is taken for one that was brought",
+        "partitions/upkeep/strays.py",
+        "if _fields(own) and not deal",
+        "if _fields(own)",
+        MENDING,
+    ),
+    Mutant(
+        "what hashes say is decided by each partition alone",
+        "partitions/upkeep/mending.py",
+        "return self._partitions[0].others.adopter(self._all_raw).relearned(mapping)",
+        "return self._partitions[0].others.adopter().relearned(mapping)",
+        MENDING,
     ),
 ]
 

@@ -1328,7 +1328,8 @@ class DealDatabase:
 
         Cost
         ----
-        A check, and two round trips for every 200 deals that differ. Of the facts: a read of the whole history.
+        A check, and two round trips for every 200 deals that differ; some for each partition. Of the facts: a read of the
+        whole history.
 
         Examples
         --------
@@ -1526,7 +1527,7 @@ class DealDatabase:
 
         Cost
         ----
-        A round trip for every 200 deals that have a value there.
+        A round trip for every 200 deals that have a value there; of partitions some eight more for each.
 
         Examples
         --------
@@ -1562,7 +1563,7 @@ class DealDatabase:
 
         Cost
         ----
-        A round trip for every 200 deals whose text changes.
+        A round trip for every 200 deals whose text changes; of partitions some eight more for each.
 
         Examples
         --------
@@ -1593,7 +1594,7 @@ class DealDatabase:
 
         Cost
         ----
-        A round trip for every 200 deals that have a value there.
+        A round trip for every 200 deals that have a value there; of partitions some eight more for each.
 
         Examples
         --------

@@ -101,11 +101,11 @@ def has_lost(own: Schema, leaving: Leaving) -> bool:
 
 
 def holds(wide: Field, narrow: Field) -> bool:
-    """Whether a field has room for each value of another one."""
+    """Whether a field has the values of another one with the same texts."""
     if wide.type is FieldType.TEXT:
         return True
     try:
-        return widen(wide, narrow) == wide
+        return widen(narrow, wide) == wide
     except SchemaError:
         return False
 
