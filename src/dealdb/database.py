@@ -1328,8 +1328,8 @@ class DealDatabase:
 
         Cost
         ----
-        A check, and two round trips for every 200 deals that differ; some for each partition. Of the facts: a read of the
-        whole history.
+        A check, and two round trips for every 200 deals that differ; some for each partition. Of the facts: a read of
+        the whole history.
 
         Examples
         --------
