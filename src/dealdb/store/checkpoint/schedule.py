@@ -15,7 +15,7 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.lease import is_taken
 from dealdb.store.checkpoint.recent import Recent
-from dealdb.store.checkpoint.turns import Job, by_itself
+from dealdb.store.checkpoint.turns import Begun, by_itself
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
@@ -62,14 +62,14 @@ class CheckpointSchedule:
     """
 
     def __init__(
-        self, link: Link, keys: Keys, begin: Callable[[Callable[[], None]], Job] = by_itself
+        self, link: Link, keys: Keys, begin: Callable[[Callable[[], None]], Begun] = by_itself
     ) -> None:
         self._link = link
         self._keys = keys
         self._begin_job = begin
         # of this process alone: a child that was forked makes a schedule of its own
         self._owner = secrets.token_hex(8)
-        self._thread: Job | None = None
+        self._thread: Begun | None = None
         self._has_failed = False
         self._missed: Position | None = None
         self._changes = self._given_back = 0

@@ -10,7 +10,7 @@ from typing import Protocol
 from dealdb.connection.fork import renew_in_child
 
 
-class Job(Protocol):
+class Begun(Protocol):
     """Something that a thread does."""
 
     def is_alive(self) -> bool:
@@ -22,7 +22,7 @@ class Job(Protocol):
         ...
 
 
-def by_itself(work: Callable[[], None]) -> Job:
+def by_itself(work: Callable[[], None]) -> Begun:
     """
     Have a thread of its own do something.
 
@@ -80,7 +80,7 @@ class Turns:
         self._waiting: deque[_Turn] = deque()
         self._is_running = False
 
-    def begin(self, work: Callable[[], None]) -> Job:
+    def begin(self, work: Callable[[], None]) -> Begun:
         """Have it do something, once what was begun before is done; raises as ``by_itself`` does."""
         turn = _Turn(work)
         with self._lock:

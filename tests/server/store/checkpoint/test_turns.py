@@ -86,7 +86,8 @@ def test_what_breaks_in_one_keeps_no_other_from_being_written(
     save_some(db)
     told: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", told.append)
-    write_one, broken = write.write_checkpoint, []
+    write_one = write.write_checkpoint
+    broken: list[bool] = []
 
     def breaking(*given: Any, **named: Any) -> Any:
         if not broken:

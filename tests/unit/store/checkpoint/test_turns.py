@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ WAIT_S = 30.0
 
 def test_one_thing_after_the_other() -> None:
     turns, done = Turns(), list[int]()
-    jobs = [turns.begin(lambda n=n: done.append(n)) for n in range(20)]
+    jobs = [turns.begin(partial(done.append, n)) for n in range(20)]
     for job in jobs:
         job.join(WAIT_S)
     assert done == list(range(20))

@@ -346,6 +346,50 @@ def test_who_began_it_may_be_overtaken_at_any_commit(
                 assert db.query.count("seats = 'anew'") == len(IDS)
 
 
+@pytest.mark.parametrize("name", ACTS)
+def test_what_others_save_between_any_two_commits(
+    server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    act, step, n_made = ACTS[name], 0, 0
+    while step <= n_made:
+        step += 1
+        with server.client() as client:
+            client.flushall()
+        with (
+            DealDatabase.from_url(server.url, partitions=P) as db,
+            DealDatabase.from_url(server.url, partitions=P) as old,
+            DealDatabase.from_url(server.url) as fresh,
+        ):
+            assert save_all(old, "01") == []
+            made, refused = [0], set[str]()
+
+            def meddle(
+                old: DealDatabase = old, fresh: DealDatabase = fresh, refused: set[str] = refused
+            ) -> None:
+                # this one knows the fields as they were before, and that one asks first
+                refused.update(save_all(old, "02"), save_all(fresh, "03"))
+
+            with monkeypatch.context() as patched:
+                patched.setattr(Writers, "commit_all", calling_at(step, meddle, made))
+                act(db)
+            n_made = max(n_made, made[0] % 1_000)
+            for each in (db, old, fresh):
+                assert each.query.count() == len(IDS)
+                assert each.check().differences == ()
+            meddled = made[0] > 1_000
+            assert refused <= set(IDS)
+            found = hashes(server)
+            if name == "retype":
+                assert {each[b"seats"] for each in found.values()} == {b"3" if meddled else b"1"}
+                continue
+            if name == "rename":
+                # whoever was not refused is the last one to have saved it
+                values = {deal: each[b"licences"] for deal, each in found.items()}
+                kept = {deal: b"03" if meddled and deal not in refused else b"01" for deal in IDS}
+                assert values == kept
+            assert_gone(db, server)
+
+
 # other processes ----------------------------------------------------------------------------------
 
 WRITER = """
