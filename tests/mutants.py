@@ -1750,7 +1750,14 @@ MUTANTS = [
         "partitions/partition.py",
         "                leader = self._head._take(*self._head._checked(head))\n",
         "                leader = self._head._known\n",
-        f"{RESHAPING}::test_what_others_save_between_any_two_commits",
+        f"{RESHAPING}::test_who_began_it_may_be_overtaken_at_any_commit",
+    ),
+    Mutant(
+        "the head is asked what leaves before the partition is asked what it has",
+        "partitions/partition.py",
+        "own, head = self._link.calls([self._asked(), self._head._asked()], retry=True)",
+        "head, own = self._link.calls([self._head._asked(), self._asked()], retry=True)",
+        f"{RESHAPING}::test_a_field_that_leaves_between_two_looks_does_not_come_back",
     ),
     Mutant(
         "a partition gets a field before the head has it",

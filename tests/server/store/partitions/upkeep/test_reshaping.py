@@ -21,6 +21,7 @@ from polars.testing import assert_frame_equal
 
 from connected import eventually
 from dealdb import DealDatabase, SchemaError
+from dealdb.connection import Link
 from dealdb.errors import DealDBError
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys
@@ -507,6 +508,29 @@ def test_deals_that_are_read_while_a_field_gets_another_name_have_it(
 
     monkeypatch.setattr(PartitionedStore, "_read", torn)
     assert [deal and deal["licences"] for deal in store.get_many(IDS)] == [5] * len(IDS)
+
+
+def test_a_field_that_leaves_between_two_looks_does_not_come_back(
+    db: DealDatabase, other: DealDatabase, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_all(db, 5)
+    # so that this one has something to bring to the partitions
+    db.save_deal({"id": IDS[0], "memo": "x"})
+    calls, done = Link.calls, list[bool]()
+
+    def slowly(self: Link, commands: Any, **named: Any) -> Any:
+        metas = [command[1] for command in commands if command[0] == "HMGET"]
+        if done or len(commands) != 2 or len(metas) != 2:
+            return calls(self, commands, **named)
+        done.append(True)
+        first = calls(self, commands[:1], **named)
+        other.drop_field("seats")
+        return [*first, *calls(self, commands[1:], **named)]
+
+    monkeypatch.setattr(Link, "calls", slowly)
+    store_of(db)._partitions[2].follow()
+    assert done
+    assert_gone(db, server)
 
 
 def test_a_field_that_leaves_gets_no_other_type(
