@@ -262,7 +262,7 @@ def test_a_process_that_is_killed_between_partitions(
     db: DealDatabase, server: Server, client: Any
 ) -> None:
     harm(client)
-    killed = subprocess.run([sys.executable, "-c", REPAIR, server.url], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", REPAIR, server.url], check=False, timeout=300)
     assert killed.returncode == -signal.SIGKILL
     # what was repaired stays
     assert 0 < db.query.count("name = 'brought'") < 16

@@ -451,13 +451,13 @@ def test_writers_in_other_processes_keep_saving_it(
         assert eventually(lambda: all((tmp_path / f"began{n}").exists() for n in range(2)))
         # killed in the middle of it, between two partitions
         killed = run(RESHAPER, server.url, name, 9)
-        killed.communicate(timeout=60)
+        killed.communicate(timeout=300)
         assert killed.returncode == -signal.SIGKILL
         assert db.schema.leaving
         ACTS[name](db)
     finally:
         (tmp_path / "stop").touch()
-        said = [writer.communicate(timeout=60)[0].split() for writer in writers]
+        said = [writer.communicate(timeout=300)[0].split() for writer in writers]
     assert all(int(n) > 30 for n, _ in said)
     assert not db.schema.leaving
     assert db.check().differences == ()
