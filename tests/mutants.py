@@ -39,6 +39,9 @@ SEALED = "tests/server/store/history/test_damage_of_segments.py"
 PARTITION, BEGIN = (
     f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
 )
+RESHAPING, MENDING = (
+    f"tests/server/store/partitions/upkeep/test_{name}.py" for name in ("reshaping", "mending")
+)
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
@@ -1776,6 +1779,83 @@ MUTANTS = [
         "            pieces[0] = self._partitions[0].snapshot(names)\n",
         "            pass\n",
         PARTITION,
+    ),
+    Mutant(
+        "a partition that has lost a field gets it again before it has left all",
+        "partitions/leaving.py",
+        "    leaving = {each.name: each for each in head.leaving}\n",
+        "    leaving: dict[str, Leaving] = {}\n",
+        f"{RESHAPING}::test_what_others_save_between_any_two_commits",
+    ),
+    Mutant(
+        "a field leaves the head first",
+        "partitions/upkeep/reshaping.py",
+        "for part in (*self._others, self._head):",
+        "for part in (self._head, *self._others):",
+        f"{RESHAPING}::test_what_others_save_between_any_two_commits",
+    ),
+    Mutant(
+        "what the head had before the partition was asked decides what leaves",
+        "partitions/partition.py",
+        "                leader = self._head._take(*self._head._checked(head))\n",
+        "                leader = self._head._known\n",
+        f"{RESHAPING}::test_who_began_it_may_be_overtaken_at_any_commit",
+    ),
+    Mutant(
+        "the head is asked what leaves before the partition is asked what it has",
+        "partitions/partition.py",
+        "own, head = self._link.calls([self._asked(), self._head._asked()], retry=True)",
+        "head, own = self._link.calls([self._head._asked(), self._asked()], retry=True)",
+        f"{RESHAPING}::test_a_field_that_leaves_between_two_looks_does_not_come_back",
+    ),
+    Mutant(
+        "a partition gets a field before the head has it",
+        "partitions/partition.py",
+        "            schema = self._head.declare(wanted)\n",
+        "            schema = super().declare(wanted)\n",
+        PARTITION,
+    ),
+    Mutant(
+        "values of a field that has left and begun anew are cleared",
+        "partitions/upkeep/reshaping.py",
+        "done = adopter.mend_once(own.schema_version, batch, fields, sources, marks, made)",
+        "done = adopter.mend(batch, fields, sources, marks, made)",
+        f"{RESHAPING}::test_who_began_it_may_be_overtaken_at_any_commit",
+    ),
+    Mutant(
+        "what was read of a partition before a field left it stands beside the head without it",
+        "partitions/joined.py",
+        "            elif behind := _not_covered(pieces):\n",
+        "            elif behind := []:\n",
+        f"{RESHAPING}::test_what_is_read_of_the_head_after_it_and_of_others_before_it_is_read_again",
+    ),
+    Mutant(
+        "deals are read once though the fields have changed meanwhile",
+        "partitions/reading.py",
+        "            definitions.refresh()\n        schema",
+        "            definitions.refresh()\n            break\n        schema",
+        f"{RESHAPING}::test_deals_that_are_read_while_a_field_gets_another_name_have_it",
+    ),
+    Mutant(
+        "a stray is removed before its deal has all that it has",
+        "partitions/upkeep/strays.py",
+        'if own and b"_row" in deal and _fields(own).items() <= deal.items()',
+        "if own",
+        MENDING,
+    ),
+    Mutant(
+        "a deal that is there is taken for one that was brought",
+        "partitions/upkeep/strays.py",
+        "if _fields(own) and not deal",
+        "if _fields(own)",
+        MENDING,
+    ),
+    Mutant(
+        "what hashes say is decided by each partition alone",
+        "partitions/upkeep/mending.py",
+        "return self._partitions[0].others.adopter(self._all_raw).relearned(mapping)",
+        "return self._partitions[0].others.adopter().relearned(mapping)",
+        MENDING,
     ),
 ]
 

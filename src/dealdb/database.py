@@ -224,7 +224,10 @@ class DealDatabase:
             from dealdb.store.partitions.partitioned import PartitionedStore
 
             return PartitionedStore(
-                *parts, partitions=partitions, allow_eviction=self._allow_eviction
+                *parts,
+                partitions=partitions,
+                allow_eviction=self._allow_eviction,
+                read=_hash_reader,
             )
 
         def use(store: AnyStore) -> None:
@@ -1325,7 +1328,8 @@ class DealDatabase:
 
         Cost
         ----
-        A check, and two round trips for every 200 deals that differ. Of the facts: a read of the whole history.
+        A check, and two round trips for every 200 deals that differ; some for each partition. Of the facts: a read of
+        the whole history.
 
         Examples
         --------
@@ -1523,7 +1527,7 @@ class DealDatabase:
 
         Cost
         ----
-        A round trip for every 200 deals that have a value there.
+        A round trip for every 200 deals that have a value there; of partitions some eight more for each.
 
         Examples
         --------
@@ -1559,7 +1563,7 @@ class DealDatabase:
 
         Cost
         ----
-        A round trip for every 200 deals whose text changes.
+        A round trip for every 200 deals whose text changes; of partitions some eight more for each.
 
         Examples
         --------
@@ -1590,7 +1594,7 @@ class DealDatabase:
 
         Cost
         ----
-        A round trip for every 200 deals that have a value there.
+        A round trip for every 200 deals that have a value there; of partitions some eight more for each.
 
         Examples
         --------

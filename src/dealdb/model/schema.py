@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dealdb.errors import SchemaError
+from dealdb.model.leaving import Leaving
 
 MAX_NAME_LENGTH = 128
 MAX_FIELDS = 512
@@ -232,6 +233,8 @@ class Schema(Mapping[str, Field]):
     partitions
         How many partitions the collection is made of. A commit of a program that takes it to have another number is
         refused, as one that takes its fields to be others.
+    leaving
+        Fields that are being dropped, renamed or retyped in several partitions.
 
     Examples
     --------
@@ -242,6 +245,7 @@ class Schema(Mapping[str, Field]):
     version: int
     fields: tuple[Field, ...]
     partitions: int = 1
+    leaving: tuple[Leaving, ...] = ()
     _by_name: dict[str, Field] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -328,7 +332,7 @@ class Schema(Mapping[str, Field]):
         return self._with(tuple(fields))
 
     def _with(self, fields: tuple[Field, ...]) -> Schema:
-        return Schema(self.version + 1, fields, self.partitions)
+        return replace(self, version=self.version + 1, fields=fields)
 
     def check_own(self, name: str) -> None:
         """
@@ -351,6 +355,8 @@ class Schema(Mapping[str, Field]):
         document: dict[str, object] = {"version": self.version, "fields": fields}
         if self.partitions > 1:
             document["partitions"] = self.partitions
+        if self.leaving:
+            document["leaving"] = self.leaving
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
@@ -368,12 +374,14 @@ class Schema(Mapping[str, Field]):
             Field(name, FieldType(kind), scale) for name, kind, scale in document["fields"]
         )
         version, partitions = document["version"], document.get("partitions", 1)
-        found = cls(version, fields, partitions)
+        leaving = tuple(map(Leaving.from_json, document.get("leaving", ())))
+        found = cls(version, fields, partitions, leaving)
         whole = len(found.by_name) == len(fields) <= MAX_FIELDS
         scales = all(type(f.scale) is int and 0 <= f.scale < MAX_DECIMAL_DIGITS for f in fields)
         # without fields for one that nothing was saved with yet
         has_id = not fields or fields[0] == Field("id", FieldType.TEXT)
         numbers = type(version) is int and type(partitions) is int
+        whole = whole and all(each.name in found for each in leaving)
         if not (numbers and whole and scales and has_id):
             msg = "not a schema"
             raise ValueError(msg)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
+    from dealdb.store.checkpoint.turns import Turns
     from dealdb.store.commit.batch import Batch
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
@@ -71,6 +72,9 @@ class Store(StoreHistory, StoreBesides):
     ConfigError
         If the collection can't have that name.
     """
+
+    # with which other checkpoints of this process its own are written in turn
+    _turns: Turns | None = None
 
     def __init__(
         self,
@@ -160,7 +164,7 @@ class Store(StoreHistory, StoreBesides):
         with self._lazy_lock:
             if self._lazy_live is None:
                 parts = (self.link, self.keys, self._definitions.anchor, self._cache)
-                self._lazy_live = LiveColumns(*parts)
+                self._lazy_live = LiveColumns(*parts, turns=self._turns)
             return self._lazy_live
 
     def check(self) -> CheckReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,6 +206,8 @@ def repair(
     done: dict[str, Any] = {"adopted": report.adopted, "removed": report.removed}
     if from_history:
         done = {"restored": report.restored}
+    if report.moved:
+        done["moved"] = report.moved
     if session.output is Output.JSON:
         done |= {"mapping": dict(report.mapping), "notes": list(report.notes)}
         done["changed"] = _rows(report.changed)
@@ -218,13 +220,23 @@ def repair(
         for line in report.notes:
             note(in_options(line))
     if report.remaining:
-        if from_history:
-            note("the history has nothing of these: dealdb repair adopts what the hashes hold")
-        else:
-            note(
-                "set these fields to values of their type, or clear them: dealdb save id=ID FIELD="
-            )
+        for line in _advice(report.remaining, from_history=from_history):
+            note(line)
         raise typer.Exit(1)
+
+
+def _advice(left: Sequence[Difference], *, from_history: bool) -> Iterator[str]:
+    """What a person can do about what a repair has left."""
+    n_foreign = sum(each.problem == "foreign" for each in left)
+    if from_history:
+        yield "the history has nothing of these: dealdb repair adopts what the hashes hold"
+    elif n_foreign < len(left):
+        yield "set these fields to values of their type, or clear them: dealdb save id=ID FIELD="
+    if n_foreign and not from_history:
+        yield (
+            "foreign: their deals say something else where they belong (dealdb keys ID), or nobody can tell whose they "
+            "are: save what is right, and DEL these keys"
+        )
 
 
 def _keep_repairing(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
@@ -14,6 +15,7 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.lease import is_taken
 from dealdb.store.checkpoint.recent import Recent
+from dealdb.store.checkpoint.turns import Begun, by_itself
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
@@ -55,14 +57,19 @@ class CheckpointSchedule:
     ----------
     link, keys
         The collection.
+    begin
+        Has a thread write one.
     """
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, begin: Callable[[Callable[[], None]], Begun] = by_itself
+    ) -> None:
         self._link = link
         self._keys = keys
+        self._begin_job = begin
         # of this process alone: a child that was forked makes a schedule of its own
         self._owner = secrets.token_hex(8)
-        self._thread: threading.Thread | None = None
+        self._thread: Begun | None = None
         self._has_failed = False
         self._missed: Position | None = None
         self._changes = self._given_back = 0
@@ -134,10 +141,8 @@ class CheckpointSchedule:
 
     def _begin(self, replica: Replica, changes: int) -> None:
         """Have a thread publish a replica, which nobody else may change; ``changes`` since the last checkpoint."""
-        thread = threading.Thread(target=self._run, args=(replica,), name="dealdb-checkpoint")
         self._changes, self._has_failed = changes, False
-        thread.start()
-        self._thread = thread
+        self._thread = self._begin_job(partial(self._run, replica))
 
     def _take_given_back(self) -> int:
         """Changes that are in no checkpoint after all, because the one that was begun has failed; returned once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import polars as pl
@@ -26,9 +26,14 @@ def all_hashes(link: Link, keys: Keys) -> pl.DataFrame:
     ----
     Two round trips for every 1,000 keys of the database, and memory for all texts.
     """
+    return frame_of_pages(scan_hashes(link, keys))
+
+
+def frame_of_pages(pages: Iterable[Mapping[str, Hash]]) -> pl.DataFrame:
+    """Hashes that come some at a time, one maybe twice, as ``all_hashes`` has them."""
     frames = [frame_of({})]
     some: dict[str, Hash] = {}
-    for page in scan_hashes(link, keys):
+    for page in pages:
         some |= page
         if len(some) >= _AT_ONCE:
             frames.append(frame_of(some))

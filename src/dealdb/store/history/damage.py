@@ -10,10 +10,11 @@ from dealdb.model.schema import Schema
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import Segment
 from dealdb.store.archive.string_keys import read_string
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.history.reading import follows
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
-from dealdb.store.log.reader import HistoryReset, read_from
+from dealdb.store.log.reader import HistoryReset, entries_in, read_from
 
 # segments that are read to be compared with their digests
 _LOOKED_AT = 8
@@ -45,6 +46,43 @@ def damage_of(link: Link, keys: Keys) -> str | None:
         return None
     except StoreDamaged as damaged:
         return str(damaged)
+    return None
+
+
+def log_is_gone(link: Link, keys: Keys) -> bool:
+    """Whether there are commits and no log: another program has removed it. One round trip."""
+    seq, n = link.calls([("HGET", keys.meta, "seq"), ("XLEN", keys.log)], retry=True)
+    return number_in(f"seq in {keys.meta!r}", seq) > 0 and not n
+
+
+def missing_commits(link: Link, keys: Keys) -> str | None:
+    """
+    What to say of the first commits that are neither sealed nor in the log; None where there are none.
+
+    A log that was removed takes those with it that no checkpoint has sealed.
+
+    Cost
+    ----
+    Two round trips.
+    """
+    # before the sealed ones: what a checkpoint cuts off meanwhile is sealed by then
+    found = link.call("XRANGE", keys.log, "-", "+", "COUNT", 1, retry=True)
+    try:
+        firsts = [entry.position.seq for entry in entries_in(link, keys.log, found)]
+    except StoreDamaged:
+        # of the log itself, which whoever reads it says
+        return None
+    manifest = read_manifest(link, keys)
+    spans = [(each.first, each.last) for each in manifest.history] if manifest else []
+    spans += [(first, first) for first in firsts]
+    last = 0
+    for first, until in spans:
+        if first > last + 1:
+            return (
+                f"commits {last + 1:,} to {first - 1:,} are missing: the log was removed, or a backup without history "
+                "was restored"
+            )
+        last = max(last, until)
     return None
 
 

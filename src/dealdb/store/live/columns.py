@@ -22,6 +22,7 @@ from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.read import open_checkpoint, read_checkpoint
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.checkpoint.schedule import CheckpointSchedule
+from dealdb.store.checkpoint.turns import Turns, by_itself
 from dealdb.store.keys import Keys
 from dealdb.store.live.reading_ahead import ReadingAhead
 from dealdb.store.live.rebuild import Read, rebuilt
@@ -51,6 +52,8 @@ class LiveColumns:
         Where chunks are looked for first; None for the server alone.
     only_settles
         Whether no query asks for the columns: then a load is folded without the older rows.
+    turns
+        With which checkpoints of other columns this one's are written in turn; None for a thread of their own.
 
     Attributes
     ----------
@@ -66,12 +69,14 @@ class LiveColumns:
         cache: ChunkCache | None = None,
         *,
         only_settles: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         self._link = link
         self._keys = keys
         self._anchor = anchor
         self._cache = cache
         self._folds = only_settles
+        self._begin_checkpoint = turns.begin if turns else by_itself
         self._start_empty()
         self.may_publish = True
         renew_in_child(self)
@@ -87,7 +92,7 @@ class LiveColumns:
         self._has_read_rows = False
         self._ahead = ReadingAhead(self._lock, lambda: self._replica)
         self._recent = Recent()
-        self._schedule = CheckpointSchedule(self._link, self._keys)
+        self._schedule = CheckpointSchedule(self._link, self._keys, self._begin_checkpoint)
 
     def snapshot(
         self,

@@ -16,10 +16,14 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field
 from dealdb.store.log.entry import Position
 from dealdb.store.log.reader import News, news_command
+from dealdb.store.partitions.leaving import covers
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.vector import vector_of
 from dealdb.store.replica.changing import retyped
 from dealdb.store.replica.snapshot import Snapshot
+
+# the head and the others are read one after the other, and a field may leave or come in between
+_MAX_TRIES = 5
 
 
 class JoinedColumns:
@@ -106,22 +110,33 @@ class JoinedColumns:
             part.snapshot_of(news, names)
             for part, news in zip(self._partitions, self._news(newest), strict=True)
         ]
-        if _is_behind(pieces):
-            # a field has come since the head was read
-            pieces[0] = self._partitions[0].snapshot(names)
-        if _is_behind(pieces):
-            where, keys = self._partitions[0].link.settings.where, self._partitions[0].keys
-            raise StoreDamaged(
-                f"{where}: a partition of {keys.collection!r} has fields that the first one has not: a part of the "
-                "collection was set back to an older state, or removed"
-            )
-        return pieces
+        for _ in range(_MAX_TRIES):
+            if _is_behind(pieces):
+                # a field has come since the head was read
+                pieces[0] = self._partitions[0].snapshot(names)
+            elif behind := _not_covered(pieces):
+                # what they have of a field has gone, or become another one, since they were read
+                for number in behind:
+                    pieces[number] = self._partitions[number].snapshot(names)
+            else:
+                return pieces
+        where, keys = self._partitions[0].link.settings.where, self._partitions[0].keys
+        raise StoreDamaged(
+            f"{where}: a partition of {keys.collection!r} has fields that the first one has not: a part of the "
+            "collection was set back to an older state, or removed"
+        )
 
 
 def _is_behind(pieces: Sequence[Snapshot]) -> bool:
     """Whether the head is behind another partition."""
     head, *others = pieces
     return any(piece.schema.version > head.schema.version for piece in others)
+
+
+def _not_covered(pieces: Sequence[Snapshot]) -> list[int]:
+    """Partitions that have fields which the head has not, or narrower."""
+    head = pieces[0].schema
+    return [number for number, piece in enumerate(pieces) if not covers(head, piece.schema)]
 
 
 def joined(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.replica.snapshot import Snapshot
-    from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
 
 
@@ -84,26 +83,9 @@ class NotYet:
         """Facts of the past."""
         self._refuse("imported history")
 
-    def repair(
-        self,
-        *,
-        adopt: bool = False,  # noqa: ARG002  # likewise
-        mapping: Mapping[str, str | None] | None = None,  # noqa: ARG002  # likewise
-    ) -> RepairReport:
-        """A repair."""
-        self._refuse("a repair")
-
-    def put_back(self) -> RepairReport:
-        """A repair from the history."""
-        self._refuse("a repair")
-
     def repair_facts(self) -> RepairReport:
         """A repair of what is kept for metrics."""
         self._refuse("a repair")
-
-    def reshape(self) -> Reshape:
-        """Another name or type of a field."""
-        self._refuse("another name or type of a field, or its removal,")
 
     def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:  # noqa: ARG002  # likewise
         """A backup."""

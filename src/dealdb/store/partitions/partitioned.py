@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from dealdb.store.history.confirm import Seen
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
+    from dealdb.store.partitions.upkeep.mending import PartitionedRepair
+    from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
     from dealdb.store.upkeep.doctor import Finding
+    from dealdb.store.upkeep.repair import RepairReport
 
 
 class PartitionedStore(PartitionedReads):
@@ -138,8 +141,8 @@ class PartitionedStore(PartitionedReads):
             yield self._partitions[last], run
 
     def examine(self, health: ServerHealth, trouble: str | None) -> Iterator[Finding]:
-        """What there is to say of the server and of the collection; see ``examining.examine``."""
-        from dealdb.store.partitions.examining import examine
+        """What there is to say of the server and of the collection; see ``upkeep.examining.examine``."""
+        from dealdb.store.partitions.upkeep.examining import examine
 
         return examine(self.link, self._partitions, health, trouble)
 
@@ -155,6 +158,31 @@ class PartitionedStore(PartitionedReads):
         from dealdb.store.live.during_load import SettledTogether, Settling
 
         return Settling(lambda: SettledTogether([part.to_settle() for part in self._partitions]))
+
+    def reshape(self) -> PartitionedReshape:
+        """Renames, retypes and drops columns."""
+        from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
+
+        self._read([])
+        return PartitionedReshape(self._partitions, self.snapshot)
+
+    def repair(
+        self,
+        *,
+        adopt: bool = False,  # noqa: ARG002  # the store's signature: a partition is never one that nobody has adopted
+        mapping: Mapping[str, str | None] | None = None,
+    ) -> RepairReport:
+        """Adopt what other programs did to the hashes; see ``PartitionedRepair.repair``."""
+        return self._repair().repair(mapping)
+
+    def put_back(self) -> RepairReport:
+        """See ``PartitionedRepair.put_back``."""
+        return self._repair().put_back()
+
+    def _repair(self) -> PartitionedRepair:
+        from dealdb.store.partitions.upkeep.mending import PartitionedRepair
+
+        return PartitionedRepair(self.link, self._partitions, self.reshape().finish)
 
     # loads and durability --------------------------------------------------------------------------
 

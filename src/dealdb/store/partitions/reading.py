@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.store.archive.chunk_cache import ChunkCache
+    from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
     from dealdb.store.log.entry import Position
     from dealdb.store.partitions.joined import JoinedColumns
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.check import CheckReport
+
+# others may change the schema while deals are read
+_MAX_TRIES = 5
 
 
 class PartitionedReads(NotYet):
@@ -56,12 +60,13 @@ class PartitionedReads(NotYet):
         *,
         partitions: int,
         allow_eviction: bool = False,
+        read: Callable[[], ReadHashes] | None = None,
     ) -> None:
         self.link = link
         self._beginning = Beginning(link, Keys(collection), partitions)
         build = partial(
             Partition, link, collection, actor, cache, durability,
-            partitions=partitions, begin=self._beginning.begin,
+            partitions=partitions, begin=self._beginning.begin, read=read,
         )  # fmt: skip
         self._head = build(number=0, head=None, allow_eviction=allow_eviction)
         # the head asks the server for all whether it removes deals
@@ -197,12 +202,15 @@ class PartitionedReads(NotYet):
         return found
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
-        """Deals by id; see ``Store.get_many``. One round trip; one more after the schema changed."""
+        """Deals by id; see ``Store.get_many``. One round trip; two more after the schema changed."""
         deals = [("HGETALL", self._of(deal_id).keys.deal(deal_id)) for deal_id in ids]
-        # with the widest types: another partition may have widened a field
-        *hashes, version = self._read([*deals, ("HGET", self.keys.meta, "schema_version")])
         definitions = self._head.definitions
-        if not definitions.is_current(version):
+        for _ in range(_MAX_TRIES):
+            # with the widest types: another partition may have widened a field
+            *hashes, version = self._read([*deals, ("HGET", self.keys.meta, "schema_version")])
+            if definitions.is_current(version):
+                break
+            # the hashes again too: what has another name or type by now may have been read before
             definitions.refresh()
         schema = definitions.schema
         return [
@@ -240,7 +248,7 @@ class PartitionedReads(NotYet):
 
     def check(self) -> CheckReport:
         """Compare every hash with the log, and change nothing; see ``check_all``."""
-        from dealdb.store.partitions.checking import check_all
+        from dealdb.store.partitions.upkeep.checking import check_all
 
         self._read([])
         return check_all(self._partitions)

@@ -9,9 +9,10 @@ other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -74,6 +75,8 @@ class Adopter:
         The collection.
     read
         Knows what the hashes of another program say.
+    all_raw
+        Gives all hashes of the collection, as ``all_hashes`` does.
     """
 
     def __init__(
@@ -83,12 +86,14 @@ class Adopter:
         definitions: Definitions,
         writers: Writers,
         read: ReadHashes = read_plainly,
+        all_raw: Callable[[], pl.DataFrame] | None = None,
     ) -> None:
         self._link = link
         self._keys = keys
         self._definitions = definitions
         self._writers = writers
         self._read = read
+        self._all_raw = all_raw or partial(all_hashes, link, keys)
 
     def hashes(self, ids: Sequence[str]) -> dict[str, Hash]:
         """Hashes of these deals, without those that are not there. One round trip."""
@@ -114,7 +119,7 @@ class Adopter:
             added = {*before, *filter(None, mapping.values())}
             known = {**given.mapping, **mapping}
             given = given._replace(mapping=known, added=added, asked=mapping)
-        raw = all_hashes(self._link, self._keys)
+        raw = self._all_raw()
         if asked := {*filter(None, (mapping or {}).values())} - before:
             self._check_free(raw, asked)
         reading = self._read(raw, given)
@@ -222,24 +227,31 @@ class Adopter:
         made: Converted | None = None,
     ) -> int:
         """Give fields the values of others of the same hash; see ``commit.lua``. Returns the deals changed."""
-        words: list[object] = [list(ids), list(fields), list(sources), list(marks)]
-        payload = msgpack.packb([*words, *(made.words(fields) if made else ())], use_bin_type=False)
         for _ in range(MAX_TRIES):
-            reply = self._writers.commit(
-                Change(
-                    kind="mend",
-                    version=self._definitions.version_of(self._definitions.schema),
-                    payload=payload,
-                    ids=ids,
-                )
-            )
-            if reply.is_done:
-                _, inserted, updated, _ = reply.counts
-                return inserted + updated
-            if reply.status != "stale":
-                return 0
+            version = self._definitions.version_of(self._definitions.schema)
+            done = self.mend_once(version, ids, fields, sources, marks, made)
+            if done is not None:
+                return done
             self._definitions.refresh()
         raise never_done(self._link, self._keys)
+
+    def mend_once(
+        self,
+        version: str,
+        ids: Sequence[str],
+        fields: Sequence[str],
+        sources: Sequence[str | None],
+        marks: Sequence[int],
+        made: Converted | None = None,
+    ) -> int | None:
+        """As ``mend``, as long as the schema has this version; None where it has another one."""
+        words: list[object] = [list(ids), list(fields), list(sources), list(marks)]
+        payload = msgpack.packb([*words, *(made.words(fields) if made else ())], use_bin_type=False)
+        reply = self._writers.commit(Change("mend", version, payload, ids))
+        if reply.is_done:
+            _, inserted, updated, _ = reply.counts
+            return inserted + updated
+        return None if reply.status == "stale" else 0
 
     def _logged(self, adopted: int) -> int:
         if adopted:

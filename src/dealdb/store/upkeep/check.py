@@ -150,6 +150,32 @@ class Logged:
         }
 
 
+class Comparison:
+    """
+    A comparison of all hashes with the log, some at a time: it finds what is to be looked at once more.
+
+    Parameters
+    ----------
+    logged
+        All deals as the log has them.
+    """
+
+    def __init__(self, logged: Logged) -> None:
+        self.logged = logged
+        self._seen: set[str] = set()
+        self._suspects: set[str] = set()
+
+    def add(self, hashes: dict[str, Hash]) -> None:
+        """Compare some hashes; one may come twice."""
+        self._seen.update(hashes)
+        self._suspects.update(each.deal for each in compare(hashes, self.logged))
+
+    def suspects(self) -> list[str]:
+        """Deals of which a look at both did not show that they are the same, once all hashes were compared."""
+        gone = self.logged.ids - self._seen
+        return sorted(self._suspects | gone | set(self.logged.doubled))
+
+
 def compare(hashes: dict[str, Hash], logged: Logged) -> Iterator[Difference]:
     """Differences of these deals, as far as a look at both shows: a commit may have come in between."""
     expected = logged.texts_of(hashes)

@@ -19,7 +19,7 @@ from dealdb.connection.server.health import ping
 from dealdb.connection.server.info import is_denied, removes_deals
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
-from dealdb.store.history.damage import damage_of, sealed_damage
+from dealdb.store.history.damage import damage_of, log_is_gone, missing_commits, sealed_damage
 from dealdb.store.history.state import trouble_of
 from dealdb.store.keys import FORMAT_OF_RESTORE, FORMATS, Keys
 from dealdb.store.upkeep.ahead import log_ahead
@@ -37,6 +37,10 @@ _ON_DEALS = ("TYPE", "EXISTS", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "DEL"
 _NEW_LOG = (
     "restore a backup; or DEL {log}, which starts a new log: deals stay as the hashes have them, and the "
     "history since the last checkpoint is lost"
+)
+_GONE_LOG = (
+    "restore a backup; or go on: the next query begins a new log, deals stay as the hashes have them, and the history "
+    "since the last checkpoint is lost"
 )
 # a command and the arguments that make it a whole one; it is not run
 _ARGUMENTS = {
@@ -267,14 +271,7 @@ def _rights(link: Link, keys: Keys) -> Finding:
         for key, commands in ((own, _ON_COLLECTION), (deal, _ON_DEALS))
         for command in commands
     ]
-    wanted += [
-        f"XREAD STREAMS {own} 0",
-        "SCAN 0",
-        "TIME",
-        "PING",
-        "SELECT 0",
-        "EVALSHA x 0",
-    ]
+    wanted += [f"XREAD STREAMS {own} 0", "SCAN 0", "TIME", "PING", "SELECT 0", "EVALSHA x 0"]
     told = link.call("EVAL", _RIGHTS, 0, "\n".join(wanted), retry=True)
     unknown = _names(told[1]) if told else _unknown(link)
     if unknown:
@@ -343,6 +340,8 @@ def _log(link: Link, keys: Keys) -> Finding:
     if damage := damage_of(link, keys):
         found, _, _ = damage.partition("; dealdb doctor")
         return Finding.fail("log", found, _NEW_LOG.format(log=keys.log))
+    if log_is_gone(link, keys):
+        return Finding.warn("log", f"{keys.log!r} is gone, and there are commits", _GONE_LOG)
     trouble = log_ahead(link, keys)
     if trouble is None:
         return Finding.ok("log", "can be read, and goes as far as the deals")
@@ -371,9 +370,12 @@ def _hashes(link: Link, keys: Keys) -> Finding:
 
 def _history(link: Link, keys: Keys) -> Finding:
     damage, found = sealed_damage(link, keys)
-    if damage is None:
+    missing = missing_commits(link, keys) if damage is None else None
+    if damage is None and missing is None:
         return Finding.ok("history", found)
-    return Finding.fail("history", damage, "restore a backup; the deals as they are stay readable")
+    advice = "restore a backup; the deals as they are stay readable"
+    made = Finding.warn if damage is None else Finding.fail
+    return made("history", damage or missing or "", advice)
 
 
 def _facts(link: Link, keys: Keys) -> Finding:

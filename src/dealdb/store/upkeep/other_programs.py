@@ -15,6 +15,8 @@ from dealdb.store.keys import Keys
 from dealdb.store.upkeep.adoption import Adoption
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dealdb.store.deal import Deal
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
@@ -144,11 +146,12 @@ class OtherPrograms:
             self._shown = None
             self._live().may_publish = True
 
-    def adopter(self) -> Adopter:
-        """Commits hashes as they are."""
+    def adopter(self, all_raw: Callable[[], pl.DataFrame] | None = None) -> Adopter:
+        """Commits hashes as they are; ``all_raw`` as for ``Adopter``."""
         from dealdb.store.upkeep.adopter import Adopter
 
-        return Adopter(self._link, self._keys, self._definitions, self._writers, self._reader())
+        parts = (self._link, self._keys, self._definitions, self._writers)
+        return Adopter(*parts, self._reader(), all_raw)
 
     def audit(self) -> Audit:
         """Compares hashes with the log."""
@@ -192,7 +195,7 @@ class OtherPrograms:
         """
         from dealdb.store.upkeep.repair import with_adopted
 
-        self._mend_state()
+        self.mend_state()
         audit = self.audit()
         if not self.adoption.is_due():
             return audit.repair(mapping)
@@ -204,7 +207,7 @@ class OtherPrograms:
         self._live_again()
         return with_adopted(audit.repair(), first)
 
-    def _mend_state(self) -> None:
+    def mend_state(self) -> None:
         """First of all: until then every commit is refused, those of a repair too."""
         from dealdb.store.history.state import mend
         from dealdb.store.upkeep.ahead import catch_up
@@ -221,7 +224,7 @@ class OtherPrograms:
         NotAdopted
             If nobody has adopted them: no history says anything of them.
         """
-        self._mend_state()
+        self.mend_state()
         if self.adoption.is_due():
             self.adoption.refuse()
         return self.audit().put_back()

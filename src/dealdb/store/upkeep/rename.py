@@ -8,7 +8,8 @@ interrupted and repeated, no change made meanwhile is lost, and any reader sees 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from polars.selectors import by_name
@@ -18,28 +19,29 @@ from dealdb.model.schema import Field
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns
+from dealdb.store.replica.snapshot import Snapshot
 from dealdb.store.upkeep.adopter import BATCH, MAX_TRIES, Adopt, Adopter
 from dealdb.store.upkeep.repair import Audit
 from dealdb.store.upkeep.retype import Retype
 
 
-class Reshape:
-    """Changes of one collection's columns."""
+class AnyReshape(ABC):
+    """
+    Changes of a collection's columns, whatever it is made of.
+
+    Parameters
+    ----------
+    definitions
+        Of the collection.
+    look
+        Gives its deals as of now, with these columns at least; None for all.
+    """
 
     def __init__(
-        self,
-        definitions: Definitions,
-        audit: Audit,
-        adopter: Adopter,
-        live: LiveColumns,
-        writers: Writers,
+        self, definitions: Definitions, look: Callable[[Collection[str] | None], Snapshot]
     ) -> None:
-        self._writers = writers
         self._definitions = definitions
-        self._audit = audit
-        self._adopter = adopter
-        self._live = live
-        self._retype = Retype(definitions, audit, adopter, live, writers)
+        self._look = look
 
     def rename(self, old: str, new: str) -> None:
         """
@@ -70,16 +72,16 @@ class Reshape:
         self._definitions.declare([wanted])
         if new == "stage":
             # like a save: the stages get a meaning before there are deals in them
-            values = self._live.snapshot().frame[old]
+            values = self._look([old]).frame[old]
             self._definitions.cover_stages(values.drop_nulls().unique().sort().to_list())
-        self._empty(old, fields=[new, old], sources=[old, None])
+        self._empty(old, into=new)
 
+    @abstractmethod
     def retype(self, field: Field, *, clears: bool = False) -> None:
         """Give a column another type; see ``Retype.retype``."""
-        self._retype.retype(field, clears=clears)
 
     def _is_empty(self, name: str) -> bool:
-        column = self._live.snapshot().frame[name]
+        column = self._look([name]).frame[name]
         return column.null_count() == column.len()
 
     def drop(self, name: str) -> None:
@@ -96,10 +98,48 @@ class Reshape:
         A round trip for every 200 deals that have a value there.
         """
         self._definitions.refresh().schema.check_own(name)
-        self._empty(name, fields=[name], sources=[None])
+        self._empty(name, into=None)
 
-    def _empty(self, name: str, *, fields: Sequence[str], sources: Sequence[str | None]) -> None:
-        """Move or clear the column's values until there are none, then remove it."""
+    @abstractmethod
+    def _empty(self, name: str, *, into: str | None) -> None:
+        """Move a column's values into another one, or clear them, until there are none, then remove it."""
+
+
+def moving(name: str, into: str | None) -> tuple[list[str], list[str | None]]:
+    """Fields that are mended when a column's values leave it, and where each gets its text from."""
+    return ([into, name], [name, None]) if into is not None else ([name], [None])
+
+
+def kept_changing(name: str) -> StoreError:
+    """Error where other writers came in between each time."""
+    msg = f"field {name!r}: other writers kept changing deals; repeat it, what is done stays done"
+    return StoreError(msg)
+
+
+class Reshape(AnyReshape):
+    """Changes of one collection's columns."""
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        audit: Audit,
+        adopter: Adopter,
+        live: LiveColumns,
+        writers: Writers,
+    ) -> None:
+        super().__init__(definitions, live.snapshot)
+        self._writers = writers
+        self._audit = audit
+        self._adopter = adopter
+        self._live = live
+        self._retype = Retype(definitions, audit, adopter, live, writers)
+
+    def retype(self, field: Field, *, clears: bool = False) -> None:
+        """Give a column another type; see ``Retype.retype``."""
+        self._retype.retype(field, clears=clears)
+
+    def _empty(self, name: str, *, into: str | None) -> None:
+        fields, sources = moving(name, into)
         for _ in range(MAX_TRIES):
             snapshot = self._live.snapshot()
             if name not in snapshot.schema:
@@ -117,7 +157,4 @@ class Reshape:
                 self._audit.repair()
             if not full and self._definitions.remove(name, seq=snapshot.seq):
                 return
-        msg = (
-            f"field {name!r}: other writers kept changing deals; repeat it, what is done stays done"
-        )
-        raise StoreError(msg)
+        raise kept_changing(name)

@@ -8,7 +8,7 @@ after any interruption.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgpack
@@ -22,8 +22,15 @@ from dealdb.store.hashes import scan_hashes
 from dealdb.store.history.state import damaged_state, trouble_of
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.upkeep.adopter import MAX_TRIES, Adopter, batches, never_done
-from dealdb.store.upkeep.check import CheckReport, Difference, Logged, Problem, compare
+from dealdb.store.upkeep.adopter import MAX_TRIES, Adopter, Learned, batches, never_done
+from dealdb.store.upkeep.check import (
+    CheckReport,
+    Comparison,
+    Difference,
+    Logged,
+    Problem,
+    compare,
+)
 from dealdb.store.upkeep.from_history import FromHistory
 
 # sets the number of deals as of a commit; 0 when there are later ones
@@ -58,6 +65,8 @@ class RepairReport(InNotebook):
         Fields in which hash and history differed before, with what each had.
     restored
         Deals whose hash got back what the history has.
+    moved
+        Deals whose hash was in another partition than that of their id, or in none, and is where it belongs now.
     facts
         Changes of deals that were kept once more, where that was asked for; else None.
     """
@@ -69,6 +78,7 @@ class RepairReport(InNotebook):
     notes: tuple[str, ...] = ()
     changed: tuple[Difference, ...] = ()
     restored: int = 0
+    moved: int = 0
     facts: int | None = None
 
 
@@ -124,19 +134,24 @@ class Audit:
         StoreDamaged
             If the state of the collection is gone or damaged; ``repair`` makes it again.
         """
+        comparison = self.begin_check()
+        for hashes in scan_hashes(self._link, self._keys):
+            comparison.add(hashes)
+        return self.end_check(comparison)
+
+    def begin_check(self) -> Comparison:
+        """Begin a check for which the caller reads the hashes. Raises what ``check`` does; some round trips."""
         logged = Logged(*self._live.snapshot_with_rows())
         # behind the log, which may be what is damaged
         if trouble := trouble_of(self._link, self._keys):
             raise damaged_state(self._link, trouble)
-        seen: set[str] = set()
-        suspects: set[str] = set()
-        for hashes in scan_hashes(self._link, self._keys):
-            seen.update(hashes)
-            suspects.update(d.deal for d in compare(hashes, logged))
-        suspects.update(logged.ids - seen)
-        suspects.update(logged.doubled)
-        differences = [d for batch in batches(sorted(suspects)) for d in self._settled(batch)]
-        return CheckReport(deals=len(logged.ids), differences=tuple(differences))
+        return Comparison(logged)
+
+    def end_check(self, comparison: Comparison) -> CheckReport:
+        """What a check has found. Some round trips for every 200 deals that seem to differ."""
+        suspects = comparison.suspects()
+        differences = [d for batch in batches(suspects) for d in self._settled(batch)]
+        return CheckReport(deals=len(comparison.logged.ids), differences=tuple(differences))
 
     def _settled(self, ids: Sequence[str]) -> list[Difference]:
         """Differences of these deals that are not just a commit that happened during the comparison."""
@@ -204,10 +219,23 @@ class Audit:
         A check, and a round trip for every 200 deals that differ; with a mapping a read of all hashes.
         """
         differences = self.check().differences
+
+        def learn() -> Learned | None:
+            return self._adopter.relearned(mapping) if mapping or differences else None
+
+        return self.repair_found(differences, learn, mapping)
+
+    def repair_found(
+        self,
+        differences: Sequence[Difference],
+        learn: Callable[[], Learned | None],
+        mapping: Mapping[str, str | None] | None = None,
+    ) -> RepairReport:
+        """As ``repair``, of what a check has found; ``learn`` says what the hashes say that is to be another field."""
         affected = sorted({d.deal for d in differences})
         gone = {d.deal for d in differences if d.problem is Problem.VANISHED}
         with self._writers.beforehand():
-            learned = self._adopter.relearned(mapping) if mapping or differences else None
+            learned = learn()
             adopted = self._adopter.differing(
                 [d for d in differences if d.problem not in _LEFT_OVER], learned
             )
@@ -236,7 +264,10 @@ class Audit:
         ----
         As of ``repair``, and a round trip for each deal whose hash is gone.
         """
-        differences = self.check().differences
+        return self.put_back_found(self.check().differences)
+
+    def put_back_found(self, differences: Sequence[Difference]) -> RepairReport:
+        """As ``put_back``, of what a check has found."""
         affected = sorted({d.deal for d in differences})
         parts = (self._link, self._keys, self._definitions, self._writers, self._live)
         with self._writers.beforehand():

@@ -68,18 +68,14 @@ class Retype:
             self._definitions.refresh().schema.check_own(field.name)
             snapshot = self._live.snapshot()
             known = snapshot.schema[field.name]
-            texts = encode_column(snapshot.frame[field.name], known).cast(pl.String)
-            wanted = _with_digits(texts, field)
+            texts = texts_in(snapshot, known)
+            wanted = with_digits(texts, field)
             if known == wanted:
                 return
-            table = _converted(texts, wanted)
+            table = converted_texts(texts, wanted)
             if not clears:
-                _check_fit(snapshot, texts, table, wanted)
-            ids = [
-                deal
-                for deal, text in zip(snapshot.frame["id"], texts, strict=True)
-                if text is not None and table[text] != text
-            ]
+                check_fit(snapshot, texts, table, wanted)
+            ids = changing_deals(snapshot, texts, table)
             if ids and known.type is not FieldType.TEXT:
                 # texts of another type can't stand in it meanwhile
                 self._definitions.retype(Field(field.name, FieldType.TEXT), seq=snapshot.seq)
@@ -95,12 +91,7 @@ class Retype:
     def _rewrite(self, ids: Sequence[str], name: str, table: Mapping[str, str | None]) -> int:
         n = 0
         for batch in batches(ids):
-            hashes = self._adopter.hashes(batch)
-            olds = [hashes.get(deal, {}).get(name.encode()) for deal in batch]
-            known = [(old or b"").decode(errors="replace") for old in olds]
-            # what another program has written since is left to a repair
-            texts = [(table[old] or False) if old in table else None for old in known]
-            made = Converted(sources=[name], olds=[olds], texts={name: texts})
+            made = new_texts(self._adopter, batch, name, table)
             with self._writers.beforehand():
                 n += self._adopter.mend(
                     batch, [name], [name], [Adopt.WHERE_IT_CHANGES] * len(batch), made
@@ -108,7 +99,32 @@ class Retype:
         return n
 
 
-def _with_digits(texts: pl.Series, field: Field) -> Field:
+def new_texts(
+    adopter: Adopter, deals: Sequence[str], name: str, table: Mapping[str, str | None]
+) -> Converted:
+    """What some deals get in a column, by what their hashes have there. One round trip."""
+    hashes = adopter.hashes(deals)
+    olds = [hashes.get(deal, {}).get(name.encode()) for deal in deals]
+    known = [(old or b"").decode(errors="replace") for old in olds]
+    # what another program has written since is left to a repair
+    texts = [(table[old] or False) if old in table else None for old in known]
+    return Converted(sources=[name], olds=[olds], texts={name: texts})
+
+
+def texts_in(snapshot: Snapshot, field: Field) -> pl.Series:
+    """The values of a column as texts."""
+    return encode_column(snapshot.frame[field.name], field).cast(pl.String)
+
+
+def changing_deals(
+    snapshot: Snapshot, texts: pl.Series, table: Mapping[str, str | None]
+) -> list[str]:
+    """Deals whose text becomes another one."""
+    pairs = zip(snapshot.frame["id"], texts, strict=True)
+    return [deal for deal, text in pairs if text is not None and table[text] != text]
+
+
+def with_digits(texts: pl.Series, field: Field) -> Field:
     """The field with room for the digits after the point that its values have."""
     if field.type is not FieldType.DECIMAL:
         return field
@@ -117,7 +133,7 @@ def _with_digits(texts: pl.Series, field: Field) -> Field:
     return replace(field, scale=max(field.scale, *fit.to_list(), 0))
 
 
-def _converted(texts: pl.Series, field: Field) -> dict[str, str | None]:
+def converted_texts(texts: pl.Series, field: Field) -> dict[str, str | None]:
     """Text of the type by text; None for one that has none. Converting what was converted changes nothing."""
     old = texts.drop_nulls().unique()
     plain = old if field.type is FieldType.TEXT else old.str.strip_chars()
@@ -131,9 +147,17 @@ def _converted(texts: pl.Series, field: Field) -> dict[str, str | None]:
     return dict(zip(old, encode_column(values, field).cast(pl.String), strict=True))
 
 
-def _check_fit(
+def check_fit(
     snapshot: Snapshot, texts: pl.Series, table: Mapping[str, str | None], field: Field
 ) -> None:
+    """
+    Refuse a type that not all values fit.
+
+    Raises
+    ------
+    SchemaError
+        With how many don't, and the first deals.
+    """
     pairs = zip(snapshot.frame["id"], texts, strict=True)
     bad = [deal for deal, text in pairs if text is not None and table[text] is None]
     if bad:

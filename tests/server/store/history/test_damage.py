@@ -129,3 +129,17 @@ def test_a_commit_that_is_missing(run: Run, client: Any, server: Server, filled:
     assert [row["found"] for row in doctor.json if row["check"] == "log"] == [
         "commit 5 does not follow commit 3"
     ]
+
+
+def test_a_log_that_is_gone(run: Run, client: Any, server: Server, filled: None) -> None:
+    def told() -> dict[str, str]:
+        rows = run("doctor", "--json", "--url", server.url).json
+        return {row["check"]: row["found"] for row in rows if row["check"] in ("log", "history")}
+
+    sound = told()
+    client.delete("deals:log")
+    assert told() == {**sound, "log": "'deals:log' is gone, and there are commits"}
+    with DealDatabase("127.0.0.1", server.port) as db:
+        works(db)
+    missing = "are missing: the log was removed, or a backup without history was restored"
+    assert told() == {**sound, "history": f"commits 1 to 6 {missing}"}

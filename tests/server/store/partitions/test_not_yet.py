@@ -28,14 +28,9 @@ REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
     "changes": lambda db, _: db.changes(since=0),
     "as_of in event time": lambda db, _: db.as_of("2030-01-01", time="event"),
     "pinned": lambda db, _: db.pinned(),
-    "repair": lambda db, _: db.repair(),
-    "repair from history": lambda db, _: db.repair(from_history=True),
     "repair of facts": lambda db, _: db.repair(facts=True),
     "backup": lambda db, folder: db.backup(folder / "file"),
     "restore": lambda db, folder: db.restore(folder / "file"),
-    "rename_field": lambda db, _: db.rename_field("seats", "places"),
-    "retype_field": lambda db, _: db.retype_field("seats", "text"),
-    "drop_field": lambda db, _: db.drop_field("seats"),
     "history.load": lambda db, _: db.history.load(
         [{"id": "1", "at": "2026-01-01", "field": "name", "value": "x"}], rejects=False
     ),

@@ -73,3 +73,13 @@ def test_a_deal_that_was_committed_to_another_partition_is_found(db: DealDatabas
     wrong = (partition_of("1", P) + 1) % P
     store._partitions[wrong].save({"id": "1", "name": "twice"})
     assert found(db) == [(f"{{{tag_of(wrong, P)}}}:1", Problem.FOREIGN)]
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 64])
+def test_a_check_goes_through_the_keys_once(server: Server, client: Any, partitions: int) -> None:
+    with DealDatabase.from_url(server.url, partitions=partitions) as db:
+        db.loader.load([{"id": n, "name": "acme"} for n in range(3_000)], bar=False)
+        client.config_resetstat()
+        assert db.check().ok
+        # a thousand keys at a time, some of which are no deals
+        assert client.info("commandstats")["cmdstat_scan"]["calls"] <= 5

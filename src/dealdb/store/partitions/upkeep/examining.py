@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dealdb.connection import Link, ServerHealth
+from dealdb.errors import StoreError
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.upkeep.doctor import Finding, State, examined, findings
 
@@ -29,7 +30,20 @@ def examine(
         for finding in examined(link, part.keys):
             if finding.state is not State.OK:
                 yield replace(finding, found=f"partition {number}: {finding.found}")
+    yield from _leaving(head)
     yield _spread(link, partitions)
+
+
+def _leaving(head: Partition) -> Iterator[Finding]:
+    """Fields that leave the partitions, maybe only until a process died."""
+    try:
+        leaving = head.leading.refresh().schema.leaving
+    except StoreError:
+        # the finding about the format says why
+        return
+    for each in leaving:
+        advice = "dealdb repair goes on with it where the process that began it has died"
+        yield Finding.warn("fields", f"{each.name!r} is {each.what}", advice)
 
 
 def _spread(link: Link, partitions: Sequence[Partition]) -> Finding:
