@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from dealdb.connection import RedisConnection
-from dealdb.errors import ConflictError, OutcomeUnknown, ServerUnavailable
+from dealdb.errors import ConflictError, OutcomeUnknown, SchemaError, ServerUnavailable
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.model.schema import Schema
 from dealdb.model.values import Value
@@ -317,6 +317,43 @@ class PartitionMachine(RuleBasedStateMachine):
             if found is not None:
                 own = {n: text_of(v) for n, v in found.items() if n != "id"}
                 assert own == deals[deal]
+
+    @rule(
+        who=WHO, names=st.permutations(["memo", "more", None]), fault=FAULTS, skip=st.integers(0, 6),
+        give_up=st.booleans(),
+    )  # fmt: skip
+    def rename_or_drop(
+        self, who: int, names: list[str | None], fault: Fault | None, skip: int, *, give_up: bool
+    ) -> None:
+        """Cut off in the middle, it is finished by whoever changes or repairs something of that kind next."""
+        old, new = (names[0], names[1]) if names[0] else (names[1], None)
+        assert old is not None
+        store = self.stores[who]
+
+        def call() -> bool:
+            if new:
+                store.reshape().rename(old, new)
+            else:
+                store.reshape().drop(old)
+            return True
+
+        self.settle(who)
+        store.reshape().finish()
+        self.carry_out(self.links[who])
+        self.links[who].plan(None)
+        if old not in self.schema:
+            with pytest.raises(SchemaError):
+                call()
+        elif self.attempt(who, call, fault, skip, give_up=give_up):
+            assert old not in self.schema
+            assert not any(old in texts for m in self.models for texts in m.hashes.values())
+
+    @rule(who=WHO)
+    def repair(self, who: int) -> None:
+        report = self.attempt(who, self.stores[who].repair, None, 0, give_up=False)
+        assert report is not None
+        assert not report.remaining
+        assert not self.schema.leaving
 
     @rule(who=WHO)
     def restart_process(self, who: int) -> None:
