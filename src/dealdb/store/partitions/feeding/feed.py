@@ -174,6 +174,9 @@ class PartitionedFeed(Feed):
         )
         for log, raw in reply or ():
             logs[log].add_log(entries_in(self._link, log.decode(), raw))
+        if any(course.lags and not course.position.seq for course in self._courses):
+            # any commit follows none at all: is it one of this collection?
+            self._check()
 
     @property
     def _has_news(self) -> bool:
