@@ -98,6 +98,11 @@ class Commit:
     rows: tuple[int, ...] = field(default=(), repr=False, compare=False)
     partition: int = 0
 
+    @property
+    def only_follows(self) -> bool:
+        """Whether it gives a partition the fields or stages that the first one had before, and so the collection."""
+        return self.partition > 0 and self.kind in ("schema", "pipeline")
+
     def _repr_html_(self) -> str:
         facts = {"kind": self.kind, "by": self.actor, "when": self.when, "deals": len(self.deals)}
         return facts_html(f"commit {self.seq}", facts)
