@@ -20,6 +20,7 @@ from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.parameters import asks_the_clock, asks_the_day
 from dealdb.errors import QueryError
+from dealdb.store.history.feed_start import vector_in
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,6 +105,9 @@ class LiveView:
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         for client in clients:
+            if not client.is_told and recent.is_to_come(client.token, now):
+                # it is told with them
+                continue
             key = client.is_told, client.token, client.seq, client.day
             if key not in made:
                 # of a page that was made yesterday other cards are overdue by now, and it may list other deals
@@ -143,6 +147,9 @@ class LiveView:
             same = {"notes"} if is_told and state["notes"] == self.state.get("notes") else set()
             said = {name: value for name, value in state.items() if name not in same}
             told = {"columns": parts, "whole": not is_told, "after": self.state.get("seq", 0)}
+            if vector_in(view.token or ""):
+                # the number of a commit says nothing of a card there
+                told["token"] = view.token
             return event("board", said | told, token)
 
         def after() -> None:
@@ -207,6 +214,9 @@ class LiveView:
         state = _state(self.asked, deals.seq, total, total)
         made: dict[str | None, tuple[str | None, str | None]] = {}
         for client in list(self.clients):
+            if recent.is_to_come(client.token, deals.token):
+                # it is told of them, and not of what it shows
+                continue
             if client.token not in made:
                 made[client.token] = feed_news(self.asked, recent, client.token)
             html, token = made[client.token]

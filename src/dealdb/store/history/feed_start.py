@@ -106,8 +106,24 @@ def vector_in(token: str) -> tuple[tuple[int, bytes], ...] | None:
     if len(packed) != int(found[1]) * _POINT.size:
         return None
     return tuple(
-        (seq, chain.hex().encode() if seq else b"") for seq, chain in _POINT.iter_unpack(packed)
+        (seq, chain.hex().encode() if any(chain) else b"")
+        for seq, chain in _POINT.iter_unpack(packed)
     )
+
+
+def seq_of(token: str) -> int:
+    """
+    Number of the commit that a token names; of a token of several partitions, how many commits they have.
+
+    Examples
+    --------
+    >>> seq_of("4-f5c5c5545f2ac921"), seq_of("")
+    (4, 0)
+    """
+    if (vector := vector_in(token)) is not None:
+        return sum(seq for seq, _ in vector)
+    number = token.partition("-")[0]
+    return int(number) if number.isdigit() else 0
 
 
 def _utc(_: object) -> tzinfo:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ from followed import Collector, mirrored, present, told
 from servers import Server
 
 STAGES = ("Lead", "Won", "Lost", None)
+
+
+def parts_of(db: DealDatabase) -> list[Any]:
+    store: Any = db._store
+    return list(store._partitions)
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def checkpoints(db: DealDatabase) -> None:
         for n in range(16):
             db.save_deal({"id": f"trim {n}", "amount": random.randrange(10**9)})
         db.query.frame()
-        for part in db._store._partitions:
+        for part in parts_of(db):
             with part._live._lock:
                 assert write_checkpoint(part.link, part.keys, part._live._replica)
 
@@ -180,6 +186,7 @@ def test_beginnings(db: DealDatabase, trimmed: bool) -> None:
         checkpoints(db)
     everything = told(db)
     late = {key_of(commit) for commit in everything} - early
+    since: Any
     for since in (moment, moment.isoformat(), moment.replace(tzinfo=None)):
         commits = told(db, since)
         assert {key_of(commit) for commit in commits} == late
@@ -255,6 +262,10 @@ def waiting(server: Server) -> list[dict[str, str]]:
         return [entry for entry in client.client_list() if entry["cmd"].startswith("xread")]
 
 
+def ends_with(collector: Collector, deal: str) -> bool:
+    return bool(collector.failure) or has_deals(collector, {deal})
+
+
 def has_deals(collector: Collector, ids: set[str]) -> bool:
     return ids <= {deal.id for commit in collector.seen for deal in commit.deals}
 
@@ -300,7 +311,7 @@ def test_writers_checkpoints_and_cuts_beside_two_followers(
     disturbing.join()
     db.save_deal({"id": "last"})
     for each in followers:
-        assert eventually(lambda each=each: bool(each.failure) or has_deals(each, {"last"}))
+        assert eventually(partial(ends_with, each, "last"))
         assert each.failure is None
         assert_whole(each.seen)
         assert mirrored(each.seen) == present(db)
@@ -352,7 +363,7 @@ def test_a_partition_that_was_set_back_is_noticed(
     for n in range(20):
         db.save_deal({"id": n})
     number = db.place_of("7").partition
-    keys = db._store._partitions[number].keys
+    keys = parts_of(db)[number].keys
     with server.client() as client:
         before = {key: client.dump(key) for key in (keys.log, keys.meta, keys.writers)}
         feed = db.changes(timeout_s=0)
@@ -389,7 +400,7 @@ def test_the_removed_log_of_a_partition_is_no_end(
     if sealed:
         checkpoints(db)
         db.save_deal({"id": 7, "amount": 70})
-    keys = db._store._partitions[db.place_of(7).partition].keys
+    keys = parts_of(db)[db.place_of(7).partition].keys
     with server.client() as client:
         client.delete(keys.log)
     # nothing is left that could prove the history to be the same

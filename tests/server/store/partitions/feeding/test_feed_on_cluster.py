@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def test_many_partitions_and_feeds_beside_a_small_pool(new_server: Callable[...,
         for n in range(30, 60):
             db.save_deal({"id": n})
         for each in followers:
-            assert eventually(lambda each=each: has_told(each, "59"))
+            assert eventually(partial(has_told, each, "59"))
         assert eventually(
             lambda: {mirrored(each.seen) == present(db) for each in followers} == {True}
         )
