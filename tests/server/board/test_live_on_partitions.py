@@ -229,7 +229,8 @@ def test_the_page_of_the_feed_is_told_each_commit_once(
 ) -> None:
     opened().next("reload")
     token = token_of(browser, "/feed")
-    stream, ids = opened("/feed", token=token), []
+    ids: list[str] = []
+    stream = opened("/feed", token=token)
     for n in range(40):
         db.save_deal({"id": f"new {n}", "amount": n})
     while len(ids) < 40:

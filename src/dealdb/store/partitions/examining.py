@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dealdb.connection import Link, ServerHealth
+from dealdb.errors import StoreError
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.upkeep.doctor import Finding, State, examined, findings
 
@@ -29,7 +30,11 @@ def examine(
         for finding in examined(link, part.keys):
             if finding.state is not State.OK:
                 yield replace(finding, found=f"partition {number}: {finding.found}")
-    yield _spread(link, partitions)
+    try:
+        yield _spread(link, partitions)
+    except StoreError as error:
+        # a node may be away
+        yield Finding.fail("partitions", str(error))
 
 
 def _spread(link: Link, partitions: Sequence[Partition]) -> Finding:

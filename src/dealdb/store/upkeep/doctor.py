@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
 from dealdb.connection import Danger, Link, ServerHealth
-from dealdb.connection.server.dangers import ask_dangers
 from dealdb.connection.server.health import ping
 from dealdb.connection.server.info import is_denied, removes_deals
+from dealdb.connection.server.nodes import NodeHealth, dangers_of_all, grouped
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
 from dealdb.store.history.damage import damage_of, sealed_damage
@@ -137,17 +137,33 @@ def findings(
         return
     if trouble:
         yield Finding.fail("disk", trouble, "make room on that disk")
-    dangers = [_of_danger(danger) for danger in ask_dangers(link)]
-    if any(finding.check in _END_OF_LOOKING for finding in dangers):
+    dangers = [_of_danger(danger) for danger in dangers_of_all(link)]
+    if not health.nodes and any(finding.check in _END_OF_LOOKING for finding in dangers):
         # nothing else that could be said of it would be true
         yield from dangers
         return
     hidden = frozenset(name for name, question in _QUESTIONS.items() if _is_hidden(link, question))
     for look in (_version, _memory, _persistence, _role):
-        yield look(health, hidden)
+        yield from _of_each(look, health, hidden)
     yield Finding.ok("pool", f"at most {health.pool_size} connections")
     yield from dangers
     yield from examined(link, keys, _EXAMINATIONS)
+
+
+def _of_each(
+    look: Callable[[ServerHealth | NodeHealth, frozenset[str]], Finding],
+    health: ServerHealth,
+    hidden: frozenset[str],
+) -> Iterator[Finding]:
+    """What there is to say of a server, or of each node of a cluster that answers: once where it is the same of all."""
+    nodes = [node for node in health.nodes if node.reachable]
+    if not nodes:
+        yield look(health, hidden)
+        return
+    found = grouped([(node.address, look(node, hidden)) for node in nodes], len(nodes))
+    for names, finding in found:
+        is_of_all = len(found) == 1
+        yield finding if is_of_all else replace(finding, found=f"{names}: {finding.found}")
 
 
 def examined(link: Link, keys: Keys, names: Iterable[str] = ()) -> Iterator[Finding]:
@@ -204,7 +220,7 @@ def _answers(link: Link, _: Keys) -> Finding:
     return Finding.ok("server", f"answers in {milliseconds:.2f} ms")
 
 
-def _version(health: ServerHealth, hidden: frozenset[str]) -> Finding:
+def _version(health: ServerHealth | NodeHealth, hidden: frozenset[str]) -> Finding:
     found = f"{health.flavor or 'unknown'} {health.version or ''}".strip()
     oldest = OLDEST.get(health.flavor or "")
     if oldest is None or not health.version:
@@ -216,7 +232,7 @@ def _version(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     return Finding.fail("version", found, advice)
 
 
-def _memory(health: ServerHealth, hidden: frozenset[str]) -> Finding:
+def _memory(health: ServerHealth | NodeHealth, hidden: frozenset[str]) -> Finding:
     policy = health.memory_policy
     if policy is None:
         return Finding.warn("eviction", "unknown", _ask(hidden))
@@ -229,7 +245,7 @@ def _memory(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     return Finding(check="eviction", state=state, found=found, advice=advice)
 
 
-def _persistence(health: ServerHealth, hidden: frozenset[str]) -> Finding:
+def _persistence(health: ServerHealth | NodeHealth, hidden: frozenset[str]) -> Finding:
     found = health.persistence
     if found.startswith("aof") and not found.startswith("aof no"):
         return Finding.ok("persistence", found)
@@ -241,7 +257,7 @@ def _persistence(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     return Finding.warn("persistence", found, advice)
 
 
-def _role(health: ServerHealth, hidden: frozenset[str]) -> Finding:
+def _role(health: ServerHealth | NodeHealth, hidden: frozenset[str]) -> Finding:
     if health.role == "slave":
         return Finding.fail(
             "role", "replica", "it refuses changes and lags behind: use its primary"
