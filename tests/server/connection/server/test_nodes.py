@@ -21,10 +21,11 @@ IMPATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 0.5}
 
 @pytest.fixture
 def cluster(new_server: Callable[..., Server]) -> Cluster:
-    found = Cluster(new_server, has_replicas=False)
-    for node in found.primaries:
-        say(node, "CONFIG", "SET", "appendonly", "yes")
-    return found
+    # from the start: a server that is just turning it on can't be stopped
+    def start(*options: str) -> Server:
+        return new_server(*options, "--appendonly", "yes")
+
+    return Cluster(start, has_replicas=False)
 
 
 def address(node: Server) -> str:
