@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from boards import Browser, carried
+from clusters import Cluster
 from connected import eventually
 from dealdb import DealDatabase
 from dealdb.board.app import app
@@ -321,3 +322,48 @@ def test_what_partitions_can_not_do_is_said_and_is_no_fault_of_the_server(
     monkeypatch.setattr(DealDatabase, "place_of", refuse)
     status, answer = browser.change("/deals/d0/move", shown(db) | {"stage": "Won"})
     assert (status, answer["code"]) == (501, "not-on-partitions")
+
+
+# a cluster ---------------------------------------------------------------------------------------------
+
+
+def test_the_board_of_a_cluster_is_live_and_saves(new_server: Callable[..., Server]) -> None:
+    cluster = Cluster(new_server, has_replicas=False)
+    with ExitStack() as stack:
+        # as many sockets as a board has by default, and what two programs save
+        board, db = (
+            stack.enter_context(DealDatabase.from_url(cluster.url, actor=who, partitions=16))
+            for who in ("board", "ann")
+        )
+        db.loader.load([{"id": f"d{n}", "stage": STAGES[n % 3], "amount": n} for n in range(90)])
+        browser = Browser(stack.enter_context(carried(app(board))))
+
+        def listen(path: str, token: str) -> Stream:
+            stream = Stream(browser, f"/live?path={path}&last={token}", None)
+            stack.callback(stream.close)
+            return stream
+
+        listen("/", "").next("reload")
+        boards = listen("/", token_of(browser))
+        boards.next("board")
+        feeds = listen("/feed", token_of(browser, "/feed"))
+        for n in range(20):
+            db.save_deal({"id": f"d{n}", "amount": 1000 + n})
+        seen: set[str] = set()
+        while len(seen) < 20:
+            seen |= set(re.findall(r"(d\d+)</bdi>", feeds.next("feed").data["commits"]))
+        assert seen == {f"d{n}" for n in range(20)}
+        changed: set[str] = set()
+        while not {f"d{n}" for n in range(0, 20, 3)} <= changed:
+            changed |= cards_of(boards.next("board"))
+        body = shown(board) | {"stage": "Won"}
+        db.save_deal({"id": "d0", "owner": "Eve"})
+        assert browser.change("/deals/d0/move", body)[0] == 409
+        assert browser.change("/deals/d3/move", body)[0] == 200
+        deal = db.get_deal("d3")
+        assert deal is not None
+        assert deal["stage"] == "Won"
+        status, text, _ = browser.ask("/health")
+        assert status == 200
+        for node in cluster.primaries:
+            assert f"node 127.0.0.1:{node.port}" in text
