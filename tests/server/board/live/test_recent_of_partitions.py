@@ -45,8 +45,8 @@ def test_a_page_that_is_ahead_of_the_feed_is_told_when_that_has_come(db: DealDat
     assert not recent.is_to_come(page, now)
     assert recent.since(page) == frozenset()
     recent.add(third)
-    assert recent.since(page) == {"d3"}
-    assert recent.since(begin) == {"d1", "d2", "d3"}
+    assert recent.since(page) == frozenset({"d3"})
+    assert recent.since(begin) == frozenset({"d1", "d2", "d3"})
     assert recent.heads_after(begin) is not None
     assert recent.rows_between(begin, now) is None
 
@@ -67,7 +67,7 @@ def test_the_order_of_two_partitions_is_no_matter(db: DealDatabase) -> None:
     n = commits[1].partition
     page = vector_token([*before[:n], after[n], *before[n + 1 :]])
     assert not recent.is_to_come(page, recent.token)
-    assert recent.since(page) == {commits[0].deals[0].id}
+    assert recent.since(page) == frozenset({commits[0].deals[0].id})
 
 
 def test_a_page_of_another_history_is_not_waited_for(db: DealDatabase) -> None:
