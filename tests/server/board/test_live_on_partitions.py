@@ -92,6 +92,7 @@ def test_a_page_is_told_what_has_changed_since_it_was_made(
     assert not second.data["whole"]
     assert cards_of(second) == {"d4"}
     assert "31" in head_of(second, "Lead")
+    assert second.data["state"] == f"{AtOnce(db).seq} commits · 90 deals"
     # which commits its cards are of
     assert second.data["token"].startswith("p")
 

@@ -126,7 +126,7 @@ class LiveView:
         view = self.board.view(step)
         before = self.shown
         columns = shown_columns(view, self.asked, before or {})
-        state = _state(self.asked, view.seq, view.deals, view.kept) | {
+        state = _state(self.asked, view, view.deals, view.kept) | {
             "day": view.today.isoformat(),
             "closed": view.options.closed_said(self.asked.locale),
             "notes": str(_macro("notes")(view, self.asked.locale)).strip(),
@@ -166,7 +166,7 @@ class LiveView:
         is_of_day = is_list and asks_the_day(self.asked.where)
         is_timed = is_of_day or self.asks_the_clock
         kept = total if here is None else len(here)
-        state = _state(self.asked, deals.seq, total, kept)
+        state = _state(self.asked, deals, total, kept)
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
             if ids is None or len(ids) > MOST_CHANGED:
@@ -211,7 +211,7 @@ class LiveView:
         deals = AtOnce(self.asked.db, ["id"])
         self._tell_moments_in(deals)
         total = deals.query.count()
-        state = _state(self.asked, deals.seq, total, total)
+        state = _state(self.asked, deals, total, total)
         made: dict[str | None, tuple[str | None, str | None]] = {}
         for client in list(self.clients):
             if recent.is_to_come(client.token, deals.token):
@@ -271,12 +271,14 @@ class _News(Protocol):
         """The event for pages since whose commit these deals were changed; None where nothing is new."""
 
 
-def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any]:
-    number = asked.locale.number
+def _state(asked: PageRequest, shown: BoardView | AtOnce, deals: int, kept: int) -> dict[str, Any]:
+    number, seq = asked.locale.number, shown.seq
     word = "deal" if deals == 1 else "deals"
+    # of several partitions it is how many they have, and the number of none
+    commit = f"{number(seq)} commits" if vector_in(shown.token or "") else f"commit {number(seq)}"
     return {
         "seq": seq,
-        "state": f"commit {number(seq)} · {number(deals)} {word}",
+        "state": f"{commit} · {number(deals)} {word}",
         "deals": number(deals),
         "kept": f"{number(kept)} {'deal' if kept == 1 else 'deals'}",
     }
