@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
-    from dealdb.connection import Danger, PoolStats, ServerHealth
+    from dealdb.connection import Danger, NodeHealth, PoolStats, ServerHealth
     from dealdb.connection.embedded.mend import MendReport
     from dealdb.database import DealDatabase, NotAdoptedWarning
     from dealdb.errors import (
@@ -99,6 +99,7 @@ __all__ = [
     "MendReport",
     "MetricResult",
     "MissingExtra",
+    "NodeHealth",
     "NotAdopted",
     "NotAdoptedWarning",
     "NotDurable",
@@ -136,7 +137,7 @@ __all__ = [
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
 _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
-    **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
+    **dict.fromkeys(("Danger", "NodeHealth", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
     **dict.fromkeys(("DealDatabase", "NotAdoptedWarning"), "database"),
     **dict.fromkeys(

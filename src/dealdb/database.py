@@ -546,11 +546,11 @@ class DealDatabase:
 
     def health(self) -> Health:
         """
-        State of server, pool and collection, even when the server can't be reached.
+        State of server, pool and collection, even when the server can't be reached; of a cluster, that of all nodes.
 
         Cost
         ----
-        Six round trips; some more where something is suspicious.
+        Six round trips; some more where something is suspicious. Of a cluster seven for each node.
 
         Examples
         --------
@@ -1047,7 +1047,8 @@ class DealDatabase:
             Begin after this: the token of a commit (``Commit.token``), its number, or a moment as for ``as_of``,
             except that a date stands for its beginning (in the pipeline's zone), so that all of that day is included.
             0 for the whole history, None for what happens from this call on. After a reset of the server, a token shows
-            that it is not of the present history any more; a number alone can't, unless it is too high.
+            that it is not of the present history any more; a number alone can't, unless it is too high. In a collection
+            of several partitions, 0 is the only number that names a point.
         timeout_s
             Seconds without a commit that end the iteration; 0 for what there is already, None to wait for ever.
 
@@ -1055,7 +1056,9 @@ class DealDatabase:
         -------
         Feed
             An iterator over ``Commit``; ``close`` it, or use it as a context manager. It stays on the database that
-            is selected now.
+            is selected now. Of several partitions the commits of each are in order; those that are in their logs when
+            the feed comes to them are in the order of their times, those that are sealed come before, partition by
+            partition.
 
         Raises
         ------
@@ -1071,7 +1074,8 @@ class DealDatabase:
         Cost
         ----
         One socket besides the pool's, and one round trip per wait. To begin in the past, a read of the history since
-        the last checkpoint before; a date costs one round trip more.
+        the last checkpoint before; a date costs one round trip more. On a cluster a socket to each node, and one round
+        trip to each every 50 ms while nothing is new.
 
         Examples
         --------

@@ -45,6 +45,7 @@ from dealdb.errors import (
     DealDBError,
     DealNotFound,
     MissingExtra,
+    NotOnPartitions,
     QueryError,
     StoreError,
 )
@@ -72,6 +73,7 @@ _STATUS: tuple[tuple[type[DealDBError], int], ...] = (
     (DealNotFound, 404),
     (ConflictError, 409),
     (AccessDenied, 403),
+    (NotOnPartitions, 501),
     (StoreError, 503),
     (MissingExtra, 501),
     (DealDBError, 400),

@@ -22,6 +22,7 @@ from dealdb.errors import (
 )
 from dealdb.model.names import unknown
 from dealdb.model.values import encode
+from dealdb.store.history.feed_start import vector_in
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -86,7 +87,8 @@ def move(asked: PageRequest, body: dict[str, Any]) -> Told:
     """
     Move a deal to a stage: ``{"stage": "Won", "seq": 7}``, where 7 is the commit that the page shows.
 
-    A deal that was changed after that commit is a conflict. ``"expect_rev"`` in place of ``"seq"`` names the revision
+    A deal that was changed after that commit is a conflict. In a collection of partitions it is named by its
+    ``"token"``. ``"expect_rev"`` in place of ``"seq"`` names the revision
     of the deal itself; ``"loss_reason"`` is saved with the stage. ``"by": "owner", "lane": "Ann"``, with a stage or
     without, moves it to a lane: null is the lane of those without a value.
 
@@ -252,10 +254,7 @@ def _revision(body: Mapping[str, Any]) -> int:
 
 def _shown_revision(asked: PageRequest, deal: str, body: Mapping[str, Any]) -> int:
     """The revision of a deal that a page has shown as of a commit: the present one, unless it is newer."""
-    seq = body.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
-        msg = "a move names the commit that the page shows, in seq"
-        raise QueryError(msg)
+    seq = _shown_commit(asked, deal, body)
     found = asked.db.get_deal(deal)
     if found is None and not asked.db.deal_history(deal).height:
         raise DealNotFound(deal)
@@ -263,6 +262,22 @@ def _shown_revision(asked: PageRequest, deal: str, body: Mapping[str, Any]) -> i
     if found is None or now > seq:
         raise ConflictError(deal, expected_rev=seq, actual_rev=now)
     return now
+
+
+def _shown_commit(asked: PageRequest, deal: str, body: Mapping[str, Any]) -> int:
+    """Number of the last commit that a page shows, in the partition of a deal."""
+    place = asked.db.place_of(deal)
+    if place.partitions > 1:
+        vector = vector_in(str(body.get("token")))
+        if vector is None or len(vector) != place.partitions:
+            msg = "a move names the commits that the page shows, in token: the collection has partitions"
+            raise QueryError(msg)
+        return vector[place.partition][0]
+    seq = body.get("seq")
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
+        msg = "a move names the commit that the page shows, in seq"
+        raise QueryError(msg)
+    return seq
 
 
 def _changes(asked: PageRequest, body: Mapping[str, Any], *, new: bool = False) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.server.dangers import Danger
 from dealdb.connection.server.health import ServerHealth
+from dealdb.connection.server.nodes import NodeHealth
 from dealdb.connection.settings import Settings
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Danger",
     "EmbeddedServer",
     "Link",
+    "NodeHealth",
     "OwnLink",
     "PoolStats",
     "RedisConnection",

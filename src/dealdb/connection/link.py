@@ -183,6 +183,11 @@ class Link:
         """Slot of a key in a cluster, and the address of the node that has it; None where there is no cluster."""
         return None
 
+    @property
+    def address(self) -> str:
+        """Where the server is; of a link to the keys of one node, the address of that node."""
+        return self.settings.where
+
     def each_node(self) -> list[Link]:
         """A way to each server that has some of the keys, for commands about all of them: this one."""
         return [self]

@@ -12,8 +12,9 @@ from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import DEFAULT_PORT
 from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
-from dealdb.connection.server.dangers import Danger, ask_dangers
+from dealdb.connection.server.dangers import Danger
 from dealdb.connection.server.health import ServerHealth, ask_server, ping
+from dealdb.connection.server.nodes import dangers_of_all
 from dealdb.connection.server.probe import Probe
 from dealdb.connection.server.telling import TellingLink
 from dealdb.connection.settings import DEFAULT_HOST, Settings, make_settings
@@ -234,7 +235,8 @@ class RedisConnection:
 
         Cost
         ----
-        Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
+        Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious. Of a cluster five for
+        each node.
         """
         try:
             health = ask_server(self.link())
@@ -253,7 +255,7 @@ class RedisConnection:
 
     def dangers(self) -> list[Danger]:
         """
-        What threatens saves or data on the server, as far as its ACL lets this user ask.
+        What threatens saves or data on the server, or on any node of a cluster, as far as its ACL lets this user ask.
 
         Raises
         ------
@@ -262,9 +264,10 @@ class RedisConnection:
 
         Cost
         ----
-        One round trip, and another for each CONFIG GET that something suspicious calls for.
+        One round trip, and another for each CONFIG GET that something suspicious calls for. Of a cluster two for each
+        node.
         """
-        return ask_dangers(self.link())
+        return dangers_of_all(self.link())
 
     def pool_stats(self) -> PoolStats:
         """

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-import json
 import re
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -32,70 +30,10 @@ from dealdb.board.live.recent import MOST_COMMITS
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.store.history.feed_commits import Commit, commit_of
 from servers import Server
+from streams import LiveEvent, Stream
 
 Opened = Callable[..., "Stream"]
 STAGES = ("Lead", "Demo", "Won")
-
-
-@dataclass
-class LiveEvent:
-    """An event as a page has it."""
-
-    kind: str
-    token: str
-    raw: bytes
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.raw.partition(b"data: ")[2])
-
-
-class Stream:
-    """A page that listens."""
-
-    def __init__(self, browser: Browser, path: str, last: str | None) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=15)
-        headers = browser.headers | ({"last-event-id": last} if last else {})
-        self._connection.request("GET", path, headers=headers)
-        self._answer = self._connection.getresponse()
-        self.status = self._answer.status
-        self.kind = self._answer.getheader("content-type")
-
-    def next(self, kind: str | None = None) -> LiveEvent:
-        """The next event, or the next one of a kind."""
-        deadline, other = time.monotonic() + 10, None
-        while time.monotonic() < deadline:
-            lines = []
-            while (line := self._answer.readline()) != b"\n":
-                assert line, "the stream has ended"
-                lines.append(line)
-            raw = b"".join(lines)
-            given = dict(
-                part.rstrip().split(b": ", 1) for part in lines if not part.startswith(b":")
-            )
-            if b"event" not in given:
-                continue
-            found = LiveEvent(given[b"event"].decode(), given.get(b"id", b"").decode(), raw)
-            if kind in (None, found.kind):
-                return found
-            other = found
-        raise AssertionError(f"no event {kind}; the last one was {other}")
-
-    def rest(self) -> bytes:
-        return self._answer.read()
-
-    def ends(self) -> bool:
-        """Whether it ends soon, whatever is told before."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if not self._answer.readline():
-                return True
-        return False
-
-    def close(self) -> None:
-        # the answer holds the socket open, too
-        self._answer.close()
-        self._connection.close()
 
 
 @pytest.fixture
@@ -758,7 +696,7 @@ def test_a_page_of_the_feed_that_missed_much_has_nothing_read_for_it(
         read.append(commit_of(*given))
         return read[-1]
 
-    monkeypatch.setattr("dealdb.store.history.feed.commit_of", noted)
+    monkeypatch.setattr("dealdb.store.history.course.commit_of", noted)
     assert settled(opened("/feed", last=long_ago)).kind == "reload"
     assert "77" in settled(opened("/feed", last=token)).data["commits"]
     assert read == []

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from dealdb.board.kanban.changed_deals import Steps
 from dealdb.board.live.live_view import LiveView, event
 from dealdb.board.live.recent import RecentCommits
+from dealdb.board.live.recent_of_partitions import RecentOfPartitions
 from dealdb.database import LiveDeals
 from dealdb.errors import DealDBError, StoreError
 from dealdb.model.fiscal import time_zone
+from dealdb.store.history.feed_start import vector_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +150,8 @@ class LiveHub:
         with self._lock:
             self._feed = feed
             # pages that show another history find nothing of it here
-            self._recent = RecentCommits(feed.token)
+            of = RecentOfPartitions if vector_in(feed.token) else RecentCommits
+            self._recent = of(feed.token)
         self._zone_is_old.set()
         if self._closed.is_set():
             feed.close()

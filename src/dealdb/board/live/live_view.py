@@ -20,6 +20,7 @@ from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.parameters import asks_the_clock, asks_the_day
 from dealdb.errors import QueryError
+from dealdb.store.history.feed_start import vector_in
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,6 +105,9 @@ class LiveView:
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         for client in clients:
+            if not client.is_told and recent.is_to_come(client.token, now):
+                # it is told with them
+                continue
             key = client.is_told, client.token, client.seq, client.day
             if key not in made:
                 # of a page that was made yesterday other cards are overdue by now, and it may list other deals
@@ -122,7 +126,7 @@ class LiveView:
         view = self.board.view(step)
         before = self.shown
         columns = shown_columns(view, self.asked, before or {})
-        state = _state(self.asked, view.seq, view.deals, view.kept) | {
+        state = _state(self.asked, view, view.deals, view.kept) | {
             "day": view.today.isoformat(),
             "closed": view.options.closed_said(self.asked.locale),
             "notes": str(_macro("notes")(view, self.asked.locale)).strip(),
@@ -143,6 +147,9 @@ class LiveView:
             same = {"notes"} if is_told and state["notes"] == self.state.get("notes") else set()
             said = {name: value for name, value in state.items() if name not in same}
             told = {"columns": parts, "whole": not is_told, "after": self.state.get("seq", 0)}
+            if vector_in(view.token or ""):
+                # the number of a commit says nothing of a card there
+                told["token"] = view.token
             return event("board", said | told, token)
 
         def after() -> None:
@@ -159,7 +166,7 @@ class LiveView:
         is_of_day = is_list and asks_the_day(self.asked.where)
         is_timed = is_of_day or self.asks_the_clock
         kept = total if here is None else len(here)
-        state = _state(self.asked, deals.seq, total, kept)
+        state = _state(self.asked, deals, total, kept)
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
             if ids is None or len(ids) > MOST_CHANGED:
@@ -204,9 +211,12 @@ class LiveView:
         deals = AtOnce(self.asked.db, ["id"])
         self._tell_moments_in(deals)
         total = deals.query.count()
-        state = _state(self.asked, deals.seq, total, total)
+        state = _state(self.asked, deals, total, total)
         made: dict[str | None, tuple[str | None, str | None]] = {}
         for client in list(self.clients):
+            if recent.is_to_come(client.token, deals.token):
+                # it is told of them, and not of what it shows
+                continue
             if client.token not in made:
                 made[client.token] = feed_news(self.asked, recent, client.token)
             html, token = made[client.token]
@@ -261,12 +271,14 @@ class _News(Protocol):
         """The event for pages since whose commit these deals were changed; None where nothing is new."""
 
 
-def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any]:
-    number = asked.locale.number
+def _state(asked: PageRequest, shown: BoardView | AtOnce, deals: int, kept: int) -> dict[str, Any]:
+    number, seq = asked.locale.number, shown.seq
     word = "deal" if deals == 1 else "deals"
+    # of several partitions it is how many they have, and the number of none
+    commit = f"{number(seq)} commits" if vector_in(shown.token or "") else f"commit {number(seq)}"
     return {
         "seq": seq,
-        "state": f"commit {number(seq)} · {number(deals)} {word}",
+        "state": f"{commit} · {number(deals)} {word}",
         "deals": number(deals),
         "kept": f"{number(kept)} {'deal' if kept == 1 else 'deals'}",
     }

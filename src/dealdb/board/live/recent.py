@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from dealdb.board.parts.commits import CommitHead, head_of
+from dealdb.store.history.feed_start import seq_of, vector_in
 
 if TYPE_CHECKING:
     from dealdb.store.history.feed_commits import Commit
@@ -20,12 +21,29 @@ MOST_DEALS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Passed:
+class Passed:
+    """
+    A commit, or where the feed began.
+
+    Attributes
+    ----------
+    seq, token
+        Its number and token.
+    ids, rows
+        Its deals, and where they are; None and none where all may have changed.
+    head
+        What there is to show of it; None for nothing.
+    partition, point
+        Where it is; and there its number and chain hash, if there are several.
+    """
+
     seq: int
     token: str
     ids: frozenset[str] | None
     rows: frozenset[int] = frozenset()
     head: CommitHead | None = None
+    partition: int = 0
+    point: tuple[int, bytes] | None = None
 
 
 class RecentCommits:
@@ -40,7 +58,7 @@ class RecentCommits:
 
     def __init__(self, token: str) -> None:
         self._lock = Lock()
-        self._passed = deque([_Passed(seq_of(token), token, frozenset())], MOST_COMMITS)
+        self._passed = deque([Passed(seq_of(token), token, frozenset())], MOST_COMMITS)
 
     def add(self, commit: Commit) -> None:
         """Note a commit."""
@@ -49,8 +67,11 @@ class RecentCommits:
         if commit.kind not in ("schema", "pipeline", "facts") and len(commit.deals) <= MOST_DEALS:
             ids = frozenset(change.id for change in commit.deals)
         rows = frozenset(commit.rows) if ids is not None else frozenset()
+        head = None if commit.only_follows else head_of(commit)
+        n, vector = commit.partition, vector_in(commit.token)
+        point = vector[n] if vector else None
         with self._lock:
-            self._passed.append(_Passed(commit.seq, commit.token, ids, rows, head_of(commit)))
+            self._passed.append(Passed(commit.seq, commit.token, ids, rows, head, n, point))
 
     @property
     def token(self) -> str:
@@ -76,20 +97,31 @@ class RecentCommits:
         """
         with self._lock:
             passed = list(self._passed)
+        after = self._after(passed, token, seq)
+        if after is None:
+            return None
+        found: set[str] = set()
+        for each in after:
+            if each.ids is None:
+                return None
+            found |= each.ids
+        return frozenset(found)
+
+    def is_to_come(self, token: str | None, now: str | None) -> bool:  # noqa: ARG002  # of several partitions
+        """Whether a page has commits that the feed is still to bring, where ``now`` names the newest."""
+        return False
+
+    def _after(
+        self, passed: Sequence[Passed], token: str | None, seq: int | None = None
+    ) -> Sequence[Passed] | None:
+        """The commits after one; None where that one is not known."""
         if token is not None:
             place = _place(passed, token)
         elif seq is not None and seq >= passed[0].seq:
             place = max(n for n, each in enumerate(passed) if each.seq <= seq)
         else:
             place = None
-        if place is None:
-            return None
-        found: set[str] = set()
-        for each in passed[place + 1 :]:
-            if each.ids is None:
-                return None
-            found |= each.ids
-        return frozenset(found)
+        return None if place is None else passed[place + 1 :]
 
     def heads_after(self, token: str) -> tuple[list[CommitHead], str] | None:
         """
@@ -99,11 +131,10 @@ class RecentCommits:
         """
         with self._lock:
             passed = list(self._passed)
-        place = _place(passed, token)
-        if place is None:
+        after = self._after(passed, token)
+        if after is None:
             return None
-        heads = [each.head for each in passed[place + 1 :] if each.head is not None]
-        return heads, passed[-1].token
+        return [each.head for each in after if each.head is not None], passed[-1].token
 
     def rows_between(self, first: str, last: str) -> frozenset[int] | None:
         """
@@ -122,18 +153,5 @@ class RecentCommits:
         return frozenset().union(*(each.rows for each in between))
 
 
-def _place(passed: Sequence[_Passed], token: str) -> int | None:
+def _place(passed: Sequence[Passed], token: str) -> int | None:
     return next((n for n, each in enumerate(passed) if each.token == token), None)
-
-
-def seq_of(token: str) -> int:
-    """
-    Number of the commit that a token names.
-
-    Examples
-    --------
-    >>> seq_of("4-f5c5c5545f2ac921"), seq_of("")
-    (4, 0)
-    """
-    number = token.partition("-")[0]
-    return int(number) if number.isdigit() else 0

@@ -29,8 +29,8 @@ _SCHEMA: SchemaDict = {
 
 def show(asked: PageRequest) -> Shown:
     """The last commits, the newest first; those after a token or number with ``since``."""
-    since, seq = asked.option("since"), AtOnce(asked.db, ["id"]).seq
-    found = last_commits(asked, seq) if since is None else commits_after(asked, since, seq)
+    since, now = asked.option("since"), AtOnce(asked.db, ["id"])
+    found = last_commits(asked, now) if since is None else commits_after(asked, since, now)
     table = pl.DataFrame([_row(each) for each in found.commits], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={

@@ -12,6 +12,7 @@ from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.errors import StoreError
 
 if TYPE_CHECKING:
+    from dealdb.connection import NodeHealth
     from dealdb.formats.locale import Locale
     from dealdb.store.upkeep.doctor import Finding
     from dealdb.store.upkeep.health import Health
@@ -74,7 +75,16 @@ def _facts(health: Health, locale: Locale) -> list[tuple[str, str]]:
         "columns in this process": memory(health.columns_bytes),
         "sockets": f"{health.pool_in_use} of {health.pool_size} in use",
     }
+    facts |= {f"node {node.address}": _of_node(node, locale) for node in health.nodes}
     return [(name, text if text is not None else "not told") for name, text in facts.items()]
+
+
+def _of_node(node: NodeHealth, locale: Locale) -> str:
+    if not node.reachable:
+        return "does not answer"
+    ping = None if node.ping_ms is None else f"{locale.number(node.ping_ms, 2)} ms"
+    known = (node.role, ping, node.memory_policy, f"on disk: {node.persistence}")
+    return ", ".join(filter(None, known))
 
 
 def check(asked: PageRequest, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

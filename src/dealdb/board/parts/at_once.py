@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dealdb.database import LiveDeals
 from dealdb.query import FixedDeals, QueryEngine
-from dealdb.store.history.feed_start import token_of
+from dealdb.store.partitions.vector import token_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +45,7 @@ class AtOnce:
         self.seq = snapshot.seq
         position = snapshot.position
         # names the history, too: another one has the same numbers
-        self.token = None if position is None else token_of(position)
+        self.token = None if position is None else token_at(position)
 
     def narrow(self, where: pl.Expr) -> None:
         """Leave out all deals that a filter does not keep."""

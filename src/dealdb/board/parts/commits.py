@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_link
 from dealdb.formats.cells import to_text
+from dealdb.store.history.feed_start import seq_of, vector_in, vector_token
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dealdb.board.page_request import PageRequest
+    from dealdb.board.parts.at_once import AtOnce
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_commits import Commit, DealChange
 
@@ -82,7 +86,7 @@ def head_of(commit: Commit) -> CommitHead:
     return CommitHead(few, len(commit.deals))
 
 
-def commits_after(asked: PageRequest, begin: int | str, seq: int) -> LastCommits:
+def commits_after(asked: PageRequest, begin: int | str, now: AtOnce) -> LastCommits:
     """
     The last commits after one; those that a page has no room for are not read.
 
@@ -92,8 +96,8 @@ def commits_after(asked: PageRequest, begin: int | str, seq: int) -> LastCommits
         The page.
     begin
         That one, by its token or number, or a moment.
-    seq
-        Number of the newest commit.
+    now
+        The deals.
 
     Raises
     ------
@@ -102,22 +106,51 @@ def commits_after(asked: PageRequest, begin: int | str, seq: int) -> LastCommits
     StoreError
         If the server can't be reached.
     """
-    first = seq - MOST_COMMITS
     with asked.db.changes(begin, timeout_s=0) as feed:
-        if int(feed.token.partition("-")[0]) >= first:
+        if seq_of(feed.token) >= now.seq - MOST_COMMITS:
             return _read(feed)
-    with asked.db.changes(first, timeout_s=0) as feed:
-        return _read(feed)
+    return _last(asked, now, MOST_COMMITS)
+
+
+def _last(asked: PageRequest, now: AtOnce, n: int) -> LastCommits:
+    """The last so many commits, of each partition if there are several; what came with them, too."""
+    vector = vector_in(now.token or "")
+    begin: int | str = max(0, now.seq - n)
+    if vector is not None:
+        # by their numbers, as nobody knows the hashes of what comes before
+        begin = vector_token([(max(0, seq - n), b"") for seq, _ in vector])
+    with asked.db.changes(begin, timeout_s=0) as feed:
+        return _read(feed) if vector is None else _read_together(feed, vector, n)
 
 
 def _read(feed: Feed) -> LastCommits:
-    commits = deque(map(head_of, feed), maxlen=MOST_COMMITS)
+    commits = deque(_heads(feed), maxlen=MOST_COMMITS)
     return LastCommits(commits=list(reversed(commits)), token=feed.token)
 
 
-def last_commits(asked: PageRequest, seq: int) -> LastCommits:
+def _heads(feed: Iterable[Commit]) -> Iterator[CommitHead]:
+    return (head_of(commit) for commit in feed if not commit.only_follows)
+
+
+def _read_together(feed: Feed, vector: Sequence[tuple[int, bytes]], n: int) -> LastCommits:
+    """Those of several partitions by their times, from when on all of them were read."""
+    first: dict[int, datetime] = {}
+    heads: list[CommitHead] = []
+    for commit in feed:
+        if vector[commit.partition][0] > n:
+            first.setdefault(commit.partition, commit.when)
+        heads.extend(_heads([commit]))
+    known = max(first.values(), default=None)
+    heads.sort(key=lambda each: each.commit.when)
+    commits = [each for each in heads if known is None or each.commit.when >= known]
+    return LastCommits(commits=commits[: -MOST_COMMITS - 1 : -1], token=feed.token)
+
+
+def last_commits(asked: PageRequest, now: AtOnce) -> LastCommits:
     """
-    The last commits up to one, by its number: as many as a page shows, or fewer where a load has made them large.
+    The last commits up to now: as many as a page shows, or fewer where a load has made them large.
+
+    Of several partitions there may be fewer, too, where one has more of them than the others.
 
     Raises
     ------
@@ -125,13 +158,16 @@ def last_commits(asked: PageRequest, seq: int) -> LastCommits:
         If the server can't be reached.
     """
     # a commit of a load has thousands of deals, which are all read for the few that are shown
-    usual = len(asked.db) / max(1, seq)
-    found = commits_after(asked, max(0, seq - _STEPS[0]), seq)
+    # of each partition as many are read
+    vector = vector_in(now.token or "")
+    usual = len(asked.db) / max(1, now.seq) * (len(vector) if vector else 1)
+    found = _last(asked, now, _STEPS[0])
     for n in _STEPS[1:]:
         has_many = sum(each.n_deals for each in found.commits) > _MANY_DEALS
-        if has_many or n * usual > _MOST_READ or len(found.commits) >= seq:
+        is_all = len(found.commits) >= min(now.seq, MOST_COMMITS)
+        if has_many or n * usual > _MOST_READ or is_all:
             break
-        found = commits_after(asked, max(0, seq - n), seq)
+        found = _last(asked, now, n)
     return found
 
 

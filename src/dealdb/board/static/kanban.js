@@ -35,9 +35,11 @@
   });
   button.setAttribute("aria-haspopup", "menu");
   /** Give cards what only a script needs: the commit that they are of, and the button of their menu. */
-  function dress(root, seq) {
+  function dress(root, seq, token) {
     for (const card of root.matches?.(".card") ? [root] : root.querySelectorAll(".card")) {
       card.dataset.seq = seq;
+      // where the deals are in several partitions, only this says which commits a card is of
+      if (token?.startsWith("p")) card.token = token;
       if (!menu) continue;
       const own = button.cloneNode(true);
       own.setAttribute("aria-label", `Move ${titleOf(card).textContent}`);
@@ -107,7 +109,7 @@
       await new Promise((done) => setTimeout(done, AGAIN_MS));
       return tries ? refresh(stages, tries - 1) : false;
     }
-    dress(fresh, seq);
+    dress(fresh, seq, fresh.dataset.token);
     const active = document.activeElement?.closest(".card")?.dataset.id;
     const before = sections(), after = [...fresh.querySelectorAll(".column")];
     const isSame = before.length === after.length
@@ -180,7 +182,8 @@
     const lane = fromLane === null || toLane === null || toLane === undefined || toLane === fromLane ? undefined : toLane;
     if ((stage === undefined && lane === undefined) || card.classList.contains("moving")) return;
     // what has changed since the card was chosen is a conflict
-    const body = { seq: Number(chosen.dataset.seq) };
+    const body = chosen.rev ? { expect_rev: chosen.rev } : { seq: Number(chosen.dataset.seq) };
+    if (chosen.token) body.token = chosen.token;
     if (stage !== undefined) body.stage = stage;
     if (lane !== undefined) Object.assign(body, { by: board.dataset.by, lane: valueOf(lane) });
     const isLost = stage !== undefined && menu.querySelector(`[data-to="${CSS.escape(stage)}"] .lost`);
@@ -204,6 +207,7 @@
       back();
       if (await insists(data)) {
         delete body.seq;
+        delete body.token;
         ({ status, data } = await send(path, { ...body, expect_rev: data.rev }));
       } else {
         const isOfNow = await refresh();
@@ -215,7 +219,7 @@
     }
     card.classList.remove("moving");
     if (status === 200) {
-      card.dataset.seq = data.rev;
+      if (card.token) card.rev = data.rev; else card.dataset.seq = data.rev;
       say(movedSaid(card, stage, fromLane, lane));
       await refresh([stageOf(from), stage ?? stageOf(from)]);
       // whoever has gone on meanwhile, to a menu or another card, stays there
@@ -342,7 +346,7 @@
   const isChosen = (select) => select.selectedOptions[0] !== (select.querySelector("[selected]") || select.options[0]);
   choices.find(isChosen)?.form.requestSubmit();
   document.querySelector(".choices")?.classList.add("at-once");
-  dress(board, board.dataset.seq);
+  dress(board, board.dataset.seq, board.dataset.token);
 
   window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf };
 })();

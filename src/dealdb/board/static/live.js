@@ -64,7 +64,7 @@
     if (all || stale.size) makeAnew(all ? undefined : [...stale][0]);
   }
 
-  function showCards(list, part, seq) {
+  function showCards(list, part, seq, token) {
     const has = new Map([...list.children].map((card) => [card.dataset.id, card]));
     let isWhole = true;
     const cards = [];
@@ -73,7 +73,7 @@
       let card = has.get(id);
       if (html !== undefined) {
         const fresh = element(html);
-        window.dealdb.kanban.dress(fresh, seq);
+        window.dealdb.kanban.dress(fresh, seq, token);
         fresh.classList.add("fresh");
         if (card) card.replaceWith(fresh);
         card = fresh;
@@ -87,7 +87,7 @@
     });
     return isWhole;
   }
-  function showColumn(part, seq) {
+  function showColumn(part, seq, token) {
     const { sections, stageOf, laneOf } = window.dealdb.kanban;
     if (part.is_name) {
       const lane = [...board.querySelectorAll(".lane")].find((each) => each.dataset.lane === part.lane);
@@ -102,7 +102,7 @@
     if (part.reload) { makeAnew(part.stage); return; }
     const list = section.querySelector("[data-cards]");
     if (!list) return;
-    if (!showCards(list, part, seq)) makeAnew(part.stage);
+    if (!showCards(list, part, seq, token)) makeAnew(part.stage);
     section.querySelector("[data-rest]").innerHTML = part.rest;
   }
   function showBoard(data) {
@@ -111,7 +111,7 @@
     if (isBusy()) { makeAnew(); return; }
     const focused = document.activeElement?.closest?.(".card")?.dataset.id;
     const onMenu = document.activeElement?.classList.contains("move");
-    for (const part of data.columns) showColumn(part, data.seq);
+    for (const part of data.columns) showColumn(part, data.seq, data.token);
     const columns = data.columns.filter((part) => !part.is_name);
     if (data.whole && columns.length !== window.dealdb.kanban.sections().length) makeAnew();
     for (const section of window.dealdb.kanban.sections()) {

@@ -19,6 +19,7 @@ from dealdb.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, Health
+    from dealdb.connection import NodeHealth
     from dealdb.store.archive.chunk_cache import ChunkCache
 
 
@@ -34,7 +35,11 @@ def health(session: Session) -> None:
     if session.output is Output.TABLE:
         print_health(where, report)
     else:
-        print_facts({"server": where, **asdict(report)}, session.output)
+        facts = asdict(report)
+        if not report.nodes:
+            # only a cluster has some
+            del facts["nodes"]
+        print_facts({"server": where, **facts}, session.output)
     if not report.reachable:
         raise typer.Exit(3)
 
@@ -174,6 +179,8 @@ def _health_lines(where: str, report: Health) -> Iterator[tuple[str, str]]:
         "version",
         f"{report.flavor or 'unknown'} {report.version or ''}, {report.role or 'role unknown'}",
     )
+    for node in report.nodes:
+        yield f"node {node.address}", ", ".join(_of_node(node))
     yield "memory", _memory(report)
     yield "persistence", report.persistence
     yield "durability", f"{', '.join(report.durability)} can be asked for"
@@ -187,7 +194,19 @@ def _health_lines(where: str, report: Health) -> Iterator[tuple[str, str]]:
         yield "columns", f"{_megabytes(report.columns_bytes)} in the memory of this process"
 
 
-def _memory(report: Health) -> str:
+def _of_node(node: NodeHealth) -> Iterator[str]:
+    if not node.reachable:
+        yield "does not answer"
+        return
+    yield f"{node.flavor or 'unknown'} {node.version or ''}".strip()
+    yield node.role or "role unknown"
+    if node.ping_ms is not None:
+        yield f"ping {node.ping_ms:.2f} ms"
+    yield f"memory {_memory(node)}"
+    yield f"persistence {node.persistence}"
+
+
+def _memory(report: Health | NodeHealth) -> str:
     if report.memory_used_bytes is None:
         return "unknown"
     limit = (

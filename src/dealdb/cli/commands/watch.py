@@ -54,7 +54,8 @@ def watch(
     Print commits as they happen, a line each.
 
     Ctrl-C ends it. A filter selects deals that it keeps now, or kept until now. With --json or --jsonl a line is
-    an object; its token is what --since takes to continue from there. When the server goes away, it waits for it.
+    an object; its token is what --since takes to continue from there. Of several partitions, seq counts in each, and
+    only the first one's commits say that fields or stages were defined. When the server goes away, it waits for it.
     """
     if session.output not in (Output.TABLE, Output.JSON, Output.JSONL):
         msg = f"watch prints lines or, with --jsonl, objects; leave out --{session.output}"
@@ -65,7 +66,7 @@ def watch(
     line = _text_line if session.output is Output.TABLE else _json_line
     with session.open() as db, db.changes(since, timeout_s=timeout) as feed:
         keeps = _all_deals if where is None else _kept_deals(db, where)
-        kept = ((commit, keeps(commit)) for commit in _lasting(feed))
+        kept = ((commit, keeps(commit)) for commit in _lasting(feed) if not commit.only_follows)
         wanted = ((commit, deals) for commit, deals in kept if deals or where is None)
         for commit, deals in islice(wanted, count):
             say(line(commit, deals))
@@ -164,6 +165,7 @@ def _json_line(commit: Commit, deals: list[DealChange]) -> str:
     return to_json(
         {
             "seq": commit.seq,
+            "partition": commit.partition,
             "when": commit.when,
             "actor": commit.actor,
             "kind": commit.kind,

@@ -205,8 +205,13 @@ class ClusterLink(Link):
         return self._pool.checkout_more(node)
 
     def apart(self) -> OwnLink:
-        """As ``Link.apart``: a way over a socket of its own, to the slot of commands without a key."""
-        return self._to(self._home).apart()
+        """
+        As ``Link.apart``: a way over sockets of its own, one to each node that is asked.
+
+        At most as many as the pool may have; where there are more nodes, they are led from one to another.
+        """
+        self._pool.refuse_if_closed()
+        return OwnClusterLink(Pool(self.settings), self._slots, self._home)
 
     def node_of(self, key: str) -> tuple[int, str]:
         """Slot of a key, and the address of the node that has it. Costs as ``SlotMap.node_of`` does."""
@@ -219,6 +224,12 @@ class ClusterLink(Link):
 
     def _to(self, slot: int) -> SlotLink:
         return SlotLink(self._pool, self._slots, slot)
+
+
+class OwnClusterLink(ClusterLink, OwnLink):
+    """A link to a cluster with sockets of its own, as ``ClusterLink.apart`` makes it."""
+
+    __slots__ = ()
 
 
 def _is_passing(reply: object) -> bool:

@@ -71,6 +71,11 @@ class SlotLink(Link):
         self._slots = slots
         self.slot = slot
 
+    @property
+    def address(self) -> str:
+        """Of the node that has the slot."""
+        return str(self._slots.node_of(self.slot))
+
     def apart(self) -> OwnSlotLink:
         """As ``Link.apart``: a way over a socket of its own."""
         self._pool.refuse_if_closed()

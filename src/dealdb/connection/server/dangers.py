@@ -73,7 +73,7 @@ class Told:
 
 def ask_dangers(link: Link) -> list[Danger]:
     """
-    What threatens saves or data on a server, as far as its ACL lets this user ask.
+    What threatens saves or data on a server, as far as its ACL lets this user ask; of a cluster, on one node.
 
     Raises
     ------

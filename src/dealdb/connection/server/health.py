@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dealdb.connection.link import Link
@@ -17,7 +17,8 @@ from dealdb.connection.server.info import (
     removes_deals,
     whole,
 )
-from dealdb.errors import AccessDenied, ServerRefused
+from dealdb.connection.server.nodes import NodeHealth, ask_slots, gone, grouped
+from dealdb.errors import AccessDenied, ServerRefused, StoreError
 
 UNKNOWN = "unknown"
 # the first version of Redis that tells whether a change is on its disk
@@ -55,7 +56,11 @@ class ServerHealth:
     pool_size, pool_in_use, pool_waited
         Most sockets, sockets in use, and how many callers have had to wait for one so far.
     warnings
-        What threatens the data or the answers, one sentence each.
+        What threatens the data or the answers, one sentence each; of a cluster with the nodes that it is about.
+    nodes
+        Each node of a cluster that has some of the keys; empty where there is no cluster. Of them all together,
+        ``ping_ms`` is the longest, memory the sum, and a limit the sum of theirs where all have one. Of version, role,
+        policy and persistence each kind is named that there is. A change may ask for what all of them can promise.
     """
 
     reachable: bool
@@ -72,6 +77,7 @@ class ServerHealth:
     pool_in_use: int = 0
     pool_waited: int = 0
     warnings: tuple[str, ...] = ()
+    nodes: tuple[NodeHealth, ...] = ()
 
 
 def ping(link: Link) -> float:
@@ -83,7 +89,7 @@ def ping(link: Link) -> float:
 
 def ask_server(link: Link) -> ServerHealth:
     """
-    What the server tells, as far as its ACL lets this user ask; nothing of the pool.
+    What the server tells, or each node of a cluster, as far as its ACL lets this user ask; nothing of the pool.
 
     Raises
     ------
@@ -94,8 +100,14 @@ def ask_server(link: Link) -> ServerHealth:
 
     Cost
     ----
-    Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
+    Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious. Of a cluster five for
+    each node; one that does not answer is waited for as long as ``retry_deadline_s``.
     """
+    return ask_nodes(link) if link.settings.cluster else ask_one(link)
+
+
+def ask_one(link: Link) -> ServerHealth:
+    """What one server tells, or one node."""
     ping_ms, refusal = _ping_or_refusal(link)
     info = {} if is_denied(link, "INFO") else ask_info(link)
     fsync = _config(link, "appendfsync")
@@ -179,3 +191,83 @@ def _warnings(health: ServerHealth) -> list[str]:
             "the server is a replica: it refuses changes and may lag behind; use its primary"
         )
     return found
+
+
+def ask_nodes(link: Link) -> ServerHealth:
+    """What all nodes of a cluster tell that have keys; one that does not answer is a warning, unless none does."""
+    links = link.each_node()
+    found: dict[str, ServerHealth] = {}
+    lost: dict[str, StoreError] = {}
+    for node in links:
+        try:
+            health = ask_one(node)
+        except StoreError as problem:
+            lost[node.address] = problem
+        else:
+            # only now: another one may have taken its place
+            found[node.address] = health
+    if not found:
+        raise next(iter(lost.values()))
+    said = [(address, warning) for address, each in found.items() for warning in each.warnings]
+    warnings = [f"{names}: {text}" for names, text in grouped(said, len(links))]
+    dangers = [gone(address, problem) for address, problem in lost.items()]
+    dangers += ask_slots([node for node in links if node.address in found])
+    return _of_all(
+        list(found.values()),
+        nodes=(
+            *map(_node, found.items()),
+            *(NodeHealth(address=each, reachable=False) for each in lost),
+        ),
+        warnings=(*map(str, dangers), *warnings),
+    )
+
+
+def _node(known: tuple[str, ServerHealth]) -> NodeHealth:
+    address, health = known
+    return NodeHealth(
+        address=address,
+        reachable=True,
+        flavor=health.flavor,
+        version=health.version,
+        role=health.role,
+        ping_ms=health.ping_ms,
+        memory_used_bytes=health.memory_used_bytes,
+        memory_max_bytes=health.memory_max_bytes,
+        memory_policy=health.memory_policy,
+        persistence=health.persistence,
+    )
+
+
+def _of_all(
+    found: Sequence[ServerHealth], nodes: tuple[NodeHealth, ...], warnings: tuple[str, ...]
+) -> ServerHealth:
+    limits = [each.memory_max_bytes for each in found]
+    return ServerHealth(
+        reachable=True,
+        flavor=_kinds(each.flavor for each in found),
+        version=_kinds(each.version for each in found),
+        role=_kinds(each.role for each in found),
+        ping_ms=max((each.ping_ms for each in found if each.ping_ms is not None), default=None),
+        memory_used_bytes=_sum(each.memory_used_bytes for each in found),
+        # one without a limit takes all that there is
+        memory_max_bytes=0 if 0 in limits else _sum(limits),
+        memory_policy=_kinds(each.memory_policy for each in found),
+        persistence=_kinds((each.persistence for each in found), "; ") or UNKNOWN,
+        durability=tuple(
+            kind for kind in found[0].durability if all(kind in each.durability for each in found)
+        ),
+        warnings=warnings,
+        nodes=nodes,
+    )
+
+
+def _kinds(texts: Iterable[str | None], between: str = ", ") -> str | None:
+    """Each of some texts once; None where one is not known."""
+    known = list(texts)
+    return None if None in known else between.join(dict.fromkeys(filter(None, known)))
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """Their sum; None where one is not known."""
+    known = list(numbers)
+    return None if None in known else sum(filter(None, known))

@@ -8,31 +8,19 @@ or another history can't pass unseen: a gap is filled from the sealed history, a
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from dealdb.connection import OwnLink
-from dealdb.engines import ENGINES, on_engines
-from dealdb.errors import (
-    FeedReset,
-    ServerRefused,
-    ServerUnavailable,
-    StoreDamaged,
-    StoreError,
-)
-from dealdb.model.schema import Schema
-from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.bounds.wall import Reading
-from dealdb.store.history.feed_commits import Commit, commit_of
-from dealdb.store.history.feed_start import Since, token_of
-from dealdb.store.history.last_commit import last_until
-from dealdb.store.history.reading import follows, is_known, read_history
-from dealdb.store.keys import Keys, check_format
+from dealdb.errors import FeedReset, ServerRefused, ServerUnavailable, StoreError
+from dealdb.store.history.course import Course
+from dealdb.store.history.feed_commits import Commit
+from dealdb.store.history.feed_start import Since, token_of, vector_token
+from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry, Position
-from dealdb.store.log.reader import position_in, wait_for
+from dealdb.store.log.reader import wait_for
 
 # how often a feed without news looks whether the history is still its own
 LONGEST_WAIT_S = 1.0
@@ -40,16 +28,6 @@ LONGEST_WAIT_S = 1.0
 SHORTEST_WAIT_S = 0.05
 # how long a feed keeps to shorter waits: what cut the link may have been a restart and no proxy
 CAREFUL_S = 60.0
-
-
-class _Point(NamedTuple):
-    """A state that a feed can begin from."""
-
-    position: Position
-    schema: Schema
-
-
-_ORIGIN = _Point(Position(), Schema(0, ()))
 
 
 class Feed(Iterator[Commit]):
@@ -83,31 +61,28 @@ class Feed(Iterator[Commit]):
     ) -> None:
         self._link = link
         self._keys = keys
-        self._since = since
         self._timeout_s = timeout_s
-        self._closed = self._has_told = False
-        self._silent_until = 0
+        self._closed = False
         # how long a wait may be, and from when on it may be longer again
         self._longest_s, self._careful_until = _longest_of(link), 0.0
-        self._position = Position()
-        self._schema = Schema(0, ())
-        # what was read and not returned yet, and what is still being read of older commits
-        self._page: deque[Entry] = deque()
-        self._older: Iterator[Entry] | None = None
         try:
-            self._begin()
+            self._begin(since)
         except BaseException:
             link.close()
             raise
 
     def __repr__(self) -> str:
         where = self._link.settings.where_db(self._link.db)
-        return f"<Feed of {where} collection {self._keys.collection!r} after commit {self._position.seq}>"
+        return f"<Feed of {where} collection {self._keys.collection!r} after {self._where}>"
+
+    @property
+    def _where(self) -> str:
+        return f"commit {self._course.position.seq}"
 
     @property
     def token(self) -> str:
         """Names the last commit that was returned, or the one that the feed began after: where to continue."""
-        return token_of(self._position)
+        return token_of(self._course.position)
 
     def close(self) -> None:
         """End the iteration and close the socket; safe to repeat."""
@@ -128,132 +103,48 @@ class Feed(Iterator[Commit]):
     def __next__(self) -> Commit:
         ends_at = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         try:
-            while (entry := self._next_entry(ends_at)) is not None:
-                schema = self._schema_after(entry)
-                commit = _commit_of(entry, schema)
-                self._pass(entry, schema)
-                if not self._is_past(entry):
-                    # whatever time the next one has: it changes what was returned
-                    self._has_told = True
-                    return commit
+            while not self._closed:
+                if (ready := self._ready()) is not None:
+                    if (commit := self._told(*ready)) is not None:
+                        return commit
+                elif not self._wait(ends_at):
+                    break
         except StoreError:
             if not self._closed:
                 raise
         raise StopIteration
 
-    # where to begin --------------------------------------------------------------------------------
+    # the log that is followed ----------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        here = self._here()
-        since = self._since
-        if since.seq is not None and since.seq > here.position.seq:
-            raise self._reset(Position(since.seq, since.hash or b""))
-        self._silent_until = self._last_passed(here)
-        start = next(
-            (p for p in self._points(here) if p.position.seq <= self._silent_until), _ORIGIN
-        )
-        self._position, self._schema = start.position, start.schema
-        if start is not here:
-            self._pass_over()
-        if since.seq is not None and not since.is_at(self._position):
-            raise self._reset(Position(since.seq, since.hash or b""))
+    def _begin(self, since: Since) -> None:
+        if since.vector is not None:
+            raise self._of_partitions(since.vector)
+        self._course = Course(self._link, self._keys, self._reset)
+        self._course.begin(since, self._course.here())
 
-    def _last_passed(self, here: _Point) -> int:
-        """Number of the last commit that exists and is not returned."""
-        if self._since.seq is not None:
-            return self._since.seq
-        if self._since.time_ms is None:
-            return here.position.seq
-        return last_until(self._link, self._keys, self._since.time_ms)
+    def _ready(self) -> tuple[Course, Entry] | None:
+        """The next commit, if it is at hand."""
+        entry = self._course.at_hand()
+        return None if entry is None else (self._course, entry)
 
-    def _here(self) -> _Point:
-        """The newest commit."""
-        names = ("format", "seq", "hash", "schema")
-        form, seq, chain, schema = self._link.call("HMGET", self._keys.meta, *names, retry=True)
-        check_format(self._keys, form)
-        if seq is None:
-            return _ORIGIN
-        with Reading(f"the schema in {self._keys.meta!r}"):
-            return _Point(position_in(self._keys.meta, seq, chain), Schema.from_json(schema))
+    def _told(self, course: Course, entry: Entry) -> Commit | None:
+        """Go past a commit; None where it is not to be told."""
+        return course.take(entry, token_of(entry.position))
 
-    def _points(self, here: _Point) -> Iterator[_Point]:
-        yield here
-        manifest = read_manifest(self._link, self._keys)
-        for generation in manifest.generations if manifest else ():
-            yield _Point(generation.position, generation.schema)
+    def _listen(self, wait_ms: int, *, retry: bool) -> None:
+        """Wait for new commits."""
+        log, seq = self._keys.log, self._course.position.seq
+        self._course.add(wait_for(self._link, log, seq, wait_ms, retry=retry))
 
-    @on_engines
-    def _pass_over(self) -> None:
-        """Skip to where the feed begins, without returning what comes before."""
-        # of what is passed over, the deals are not wanted
-        self._older = read_history(
-            self._link, self._keys, since=self._position, bare_until=self._silent_until
-        )
-        for entry in self._older:
-            if not self._is_past(entry):
-                self._page.append(entry)
-                return
-            self._pass(entry, self._schema_after(entry))
-        self._older = None
+    @property
+    def _has_news(self) -> bool:
+        return self._course.has_news
 
-    def _is_past(self, entry: Entry) -> bool:
-        if entry.position.seq <= self._silent_until:
-            return True
-        # by the server's clock, a moment of the future may be still to come
-        until_ms = self._since.time_ms
-        return not self._has_told and until_ms is not None and entry.time_ms <= until_ms
+    def _check(self) -> None:
+        """That nothing new is in the log has to mean that there is nothing new."""
+        self._course.check(self._course.here().position)
 
-    def _schema_after(self, entry: Entry) -> Schema:
-        with entry.reading():
-            return Schema.from_json(entry.data) if entry.kind == "schema" else self._schema
-
-    def _pass(self, entry: Entry, schema: Schema) -> None:
-        if self._page and self._page[0] is entry:
-            self._page.popleft()
-        self._schema = schema
-        # last: after an interrupt on the way the page doesn't follow the position, and is read again
-        self._position = entry.position
-
-    # what comes ------------------------------------------------------------------------------------
-
-    def _next_entry(self, ends_at: float | None) -> Entry | None:
-        """The commit after the position; None when the feed is closed or it is time to end."""
-        while not self._closed:
-            if self._page and follows(self._position, self._page[0]):
-                return self._page[0]
-            if self._page:
-                # trimmed meanwhile, or another history: the sealed one shows which
-                self._page.clear()
-                self._read_older()
-            elif self._older is not None:
-                self._read_on()
-            elif not self._wait(ends_at):
-                return None
-        return None
-
-    @on_engines
-    def _read_older(self) -> None:
-        """Begin to read the history after the position; there is some."""
-        self._older = read_history(self._link, self._keys, since=self._position)
-        self._read_on()
-        if not self._page:
-            msg = (
-                f"{self._link.settings.where}: the log of {self._keys.collection!r} has lost what came after commit "
-                f"{self._position.seq}; copy the deals again, and follow from now"
-            )
-            raise self._lost(StoreDamaged(msg))
-
-    @on_engines
-    def _read_on(self) -> None:
-        older, self._older = self._older, None
-        try:
-            entry = next(older, None) if older is not None else None
-        except StoreDamaged as damaged:
-            raise self._lost(damaged) from damaged
-        if entry is not None:
-            self._page.append(entry)
-            # only now: an iterator that an error has ended would look like the end of the history
-            self._older = older
+    # waiting ---------------------------------------------------------------------------------------
 
     def _wait(self, ends_at: float | None) -> bool:
         """Wait a while for new commits; False when it is time to end."""
@@ -262,18 +153,17 @@ class Feed(Iterator[Commit]):
             self._longest_s = _longest_of(self._link)
         left = self._longest_s if ends_at is None else min(self._longest_s, ends_at - now)
         with suppress(_Unblocked):
-            self._page.extend(self._new_entries(int(left * 1000)))
-        if not self._page:
+            self._listen_once(int(left * 1000))
+        if not self._has_news:
             self._check()
-        return bool(self._page or self._older or ends_at is None or time.monotonic() < ends_at)
+        return bool(self._has_news or ends_at is None or time.monotonic() < ends_at)
 
-    def _new_entries(self, wait_ms: int) -> Sequence[Entry]:
+    def _listen_once(self, wait_ms: int) -> None:
         began = time.monotonic()
         # not again and again: what is between may cut each wait, though it lets everything else pass
         is_last_try = self._longest_s <= SHORTEST_WAIT_S
         try:
-            seq = self._position.seq
-            return wait_for(self._link, self._keys.log, seq, wait_ms, retry=is_last_try)
+            self._listen(wait_ms, retry=is_last_try)
         except ServerRefused as refusal:
             # the server became a replica, or somebody ended the wait
             if refusal.reply == "UNBLOCKED":
@@ -291,35 +181,25 @@ class Feed(Iterator[Commit]):
         self._longest_s = max(min(silent_s, self._longest_s) / 2, SHORTEST_WAIT_S)
         self._careful_until = time.monotonic() + CAREFUL_S
 
-    def _check(self) -> None:
-        """That nothing new is in the log has to mean that there is nothing new."""
-        here = self._here().position
-        if here == self._position:
-            return
-        if here.seq <= self._position.seq:
-            raise self._reset(self._position)
-        # committed since; or the log was removed
-        self._read_older()
-
     # what is wrong ---------------------------------------------------------------------------------
 
-    def _lost(self, damaged: StoreDamaged) -> StoreError:
-        known = is_known(self._link, self._keys, self._position)
-        return damaged if known else self._reset(self._position)
-
     def _reset(self, position: Position) -> FeedReset:
+        return self._reset_of(token_of(position), f"commit {position.seq}")
+
+    def _reset_of(self, token: str, commit: str) -> FeedReset:
         msg = (
-            f"{self._link.settings.where}: the history of {self._keys.collection!r} no longer has commit "
-            f"{position.seq}, which this feed was at: it was emptied, restored or cut short; drop what was copied, "
-            "and follow from the beginning (since=0)"
+            f"{self._link.settings.where}: the history of {self._keys.collection!r} no longer has {commit}, which this "
+            "feed was at: it was emptied, restored or cut short; drop what was copied, and follow from the beginning "
+            "(since=0)"
         )
-        return FeedReset(msg, token=token_of(position))
+        return FeedReset(msg, token=token)
 
-
-def _commit_of(entry: Entry, schema: Schema) -> Commit:
-    # the others need no Polars, so that a forked child may follow them
-    with entry.reading(), ENGINES if entry.kind == "add" else nullcontext():
-        return commit_of(entry, schema)
+    def _of_partitions(self, vector: Sequence[tuple[int, bytes]]) -> FeedReset:
+        msg = (
+            f"{self._link.settings.where}: this token is of partitions={len(vector)}, and {self._keys.collection!r} is "
+            "of one piece: its history is another one; drop what was copied, and follow from the beginning (since=0)"
+        )
+        return FeedReset(msg, token=vector_token(vector))
 
 
 def _longest_of(link: OwnLink) -> float:

@@ -82,7 +82,9 @@ class Commit:
     pipeline
         The stages that a commit of the kind ``pipeline`` defines, else None.
     rows
-        Where its deals are among all, counted from 0 in the order of first saving.
+        Where its deals are among all of their partition, counted from 0 in the order of first saving.
+    partition
+        Which partition it is in; ``seq`` counts there, and only there is it the order. 0 in a collection of one piece.
     """
 
     seq: int
@@ -94,6 +96,12 @@ class Commit:
     schema: Schema
     pipeline: Pipeline | None = None
     rows: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    partition: int = 0
+
+    @property
+    def only_follows(self) -> bool:
+        """Whether it gives a partition the fields or stages that the first one had before, and so the collection."""
+        return self.partition > 0 and self.kind in ("schema", "pipeline")
 
     def _repr_html_(self) -> str:
         facts = {"kind": self.kind, "by": self.actor, "when": self.when, "deals": len(self.deals)}
@@ -104,7 +112,7 @@ class Commit:
         return f"<Commit {self.seq}: {self.kind} by {self.actor!r}{counts}>"
 
 
-def commit_of(entry: Entry, schema: Schema) -> Commit:
+def commit_of(entry: Entry, schema: Schema, token: str | None = None, partition: int = 0) -> Commit:
     """
     Commit of a log entry.
 
@@ -114,6 +122,10 @@ def commit_of(entry: Entry, schema: Schema) -> Commit:
         The entry.
     schema
         As of that entry.
+    token
+        Names it; by default that of a log which is followed alone.
+    partition
+        Which the log is of.
 
     Raises
     ------
@@ -130,10 +142,11 @@ def commit_of(entry: Entry, schema: Schema) -> Commit:
         actor=entry.actor,
         kind=kind,
         deals=() if kind in ("schema", "pipeline", "facts") else tuple(_changes(entry, schema)),
-        token=token_of(entry.position),
+        token=token or token_of(entry.position),
         schema=schema,
         pipeline=Pipeline.from_json(entry.data) if kind == "pipeline" else None,
         rows=tuple(entry.rows) if entry.kind in DEAL_KINDS else (),
+        partition=partition,
     )
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from dealdb.store.commit.load_notes import Marked
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
-    from dealdb.store.history.feed import Feed
-    from dealdb.store.history.feed_start import Since
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.repair import RepairReport
 
@@ -46,10 +44,6 @@ class NotYet:
     def changes(self, until: int) -> pl.DataFrame:  # noqa: ARG002  # the store's signature
         """The changes of all deals."""
         self._refuse("the table of all changes")
-
-    def feed(self, since: Since, timeout_s: float | None) -> Feed:  # noqa: ARG002  # likewise
-        """The feed of commits."""
-        self._refuse("the feed of changes")
 
     def after(self, seq: int) -> Snapshot:  # noqa: ARG002  # likewise
         """The deals after a commit."""

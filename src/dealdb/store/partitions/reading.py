@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
+    from dealdb.store.history.feed import Feed
+    from dealdb.store.history.feed_start import Since
     from dealdb.store.log.entry import Position
     from dealdb.store.partitions.joined import JoinedColumns
     from dealdb.store.replica.snapshot import Snapshot
@@ -190,6 +192,13 @@ class PartitionedReads(NotYet):
         """Every change of one deal; see ``changes.history_of``."""
         self._read([])
         return self._of(deal_id).history(deal_id)
+
+    def feed(self, since: Since, timeout_s: float | None) -> Feed:
+        """Commits of all partitions as they happen, over sockets besides the pool's; see ``PartitionedFeed``."""
+        from dealdb.store.partitions.feeding.feed import PartitionedFeed
+
+        keys = Keys(self.keys.collection)
+        return PartitionedFeed(self.link.apart(), keys, self._partitions, since, timeout_s)
 
     def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
         """Since when some deals stand in their stages; see ``FactsLog.stage_entries``."""

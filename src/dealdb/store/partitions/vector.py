@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dealdb.store.history.feed_start import token_of, vector_token
 from dealdb.store.log.entry import Position
 
 _BETWEEN, _WITHIN = b" ", b"-"
@@ -24,6 +25,22 @@ def vector_of(positions: Sequence[Position]) -> Position:
     return Position(
         total, _BETWEEN.join(b"%d%b%b" % (seq, _WITHIN, chain) for seq, chain in positions)
     )
+
+
+def token_at(position: Position) -> str:
+    """
+    The token of a position, be it that of a collection of one piece or one for all partitions.
+
+    Examples
+    --------
+    >>> token_at(Position(4, b"f5c5c5545f2ac921"))
+    '4-f5c5c5545f2ac921'
+    >>> token_at(vector_of([Position(4, b"f5c5c5545f2ac921"), Position()]))
+    'p2:AAAAAAAAAAT1xcVUXyrJIQAAAAAAAAAAAAAAAAAAAAA'
+    """
+    if _WITHIN not in position.hash:
+        return token_of(position)
+    return vector_token(positions_of(position, 0))
 
 
 def positions_of(vector: Position, partitions: int) -> list[Position]:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Self
 
 from dealdb.connection import Danger, Link, ServerHealth
-from dealdb.connection.server.dangers import ask_dangers
 from dealdb.connection.server.health import ping
-from dealdb.connection.server.info import is_denied, removes_deals
+from dealdb.connection.server.info import is_denied
+from dealdb.connection.server.nodes import dangers_of_all
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
 from dealdb.store.history.damage import damage_of, log_is_gone, missing_commits, sealed_damage
@@ -24,8 +21,10 @@ from dealdb.store.history.state import trouble_of
 from dealdb.store.keys import FORMAT_OF_RESTORE, FORMATS, Keys
 from dealdb.store.upkeep.ahead import log_ahead
 from dealdb.store.upkeep.clock import times_to_come
+from dealdb.store.upkeep.health import Finding, State, of_server
 
-OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
+__all__ = ["SAMPLE", "Finding", "State", "examined", "findings"]
+
 # keys that the search for hashes without a commit looks at
 SAMPLE = 5_000
 # what docs/operations.md lists, by the keys that each is called on
@@ -64,52 +63,6 @@ return {missing, unknown}
 """
 
 
-class State(StrEnum):
-    """How one thing is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """
-    One thing that was looked at.
-
-    Attributes
-    ----------
-    check
-        What was looked at.
-    state
-        ``ok``; ``warn``: it works, and may cost data or time; ``fail``: it will not work.
-    found
-        What was found.
-    advice
-        What to do; empty where there is nothing to do.
-    """
-
-    check: str
-    state: State
-    found: str
-    advice: str = ""
-
-    @classmethod
-    def ok(cls, check: str, found: str) -> Self:
-        """One that is as it should be."""
-        return cls(check=check, state=State.OK, found=found)
-
-    @classmethod
-    def warn(cls, check: str, found: str, advice: str) -> Self:
-        """One that works, and may cost data or time."""
-        return cls(check=check, state=State.WARN, found=found, advice=advice)
-
-    @classmethod
-    def fail(cls, check: str, found: str, advice: str = "") -> Self:
-        """One that will not work."""
-        return cls(check=check, state=State.FAIL, found=found, advice=advice)
-
-
 def findings(
     link: Link, keys: Keys, health: ServerHealth, trouble: str | None
 ) -> Iterator[Finding]:
@@ -141,14 +94,13 @@ def findings(
         return
     if trouble:
         yield Finding.fail("disk", trouble, "make room on that disk")
-    dangers = [_of_danger(danger) for danger in ask_dangers(link)]
-    if any(finding.check in _END_OF_LOOKING for finding in dangers):
+    dangers = [_of_danger(danger) for danger in dangers_of_all(link)]
+    if not health.nodes and any(finding.check in _END_OF_LOOKING for finding in dangers):
         # nothing else that could be said of it would be true
         yield from dangers
         return
     hidden = frozenset(name for name, question in _QUESTIONS.items() if _is_hidden(link, question))
-    for look in (_version, _memory, _persistence, _role):
-        yield look(health, hidden)
+    yield from of_server(health, hidden)
     yield Finding.ok("pool", f"at most {health.pool_size} connections")
     yield from dangers
     yield from examined(link, keys, _EXAMINATIONS)
@@ -206,62 +158,6 @@ def _answers(link: Link, _: Keys) -> Finding:
     link.call("PING", retry=True)
     milliseconds = (time.perf_counter() - began) * 1000
     return Finding.ok("server", f"answers in {milliseconds:.2f} ms")
-
-
-def _version(health: ServerHealth, hidden: frozenset[str]) -> Finding:
-    found = f"{health.flavor or 'unknown'} {health.version or ''}".strip()
-    oldest = OLDEST.get(health.flavor or "")
-    if oldest is None or not health.version:
-        advice = f"{_ask(hidden)}, or see that it is Redis 6.2, Valkey 7.2 or later"
-        return Finding.warn("version", found, advice)
-    if tuple(map(int, health.version.split(".")[:2])) >= oldest:
-        return Finding.ok("version", found)
-    advice = f"upgrade it to {health.flavor} {'.'.join(map(str, oldest))} or later"
-    return Finding.fail("version", found, advice)
-
-
-def _memory(health: ServerHealth, hidden: frozenset[str]) -> Finding:
-    policy = health.memory_policy
-    if policy is None:
-        return Finding.warn("eviction", "unknown", _ask(hidden))
-    limit = f"limit {health.memory_max_bytes:,} bytes" if health.memory_max_bytes else "no limit"
-    found = f"{policy}, {limit}"
-    if not removes_deals(policy):
-        return Finding.ok("eviction", found)
-    state = State.FAIL if health.memory_max_bytes else State.WARN
-    advice = "the server may remove deals: set maxmemory-policy noeviction"
-    return Finding(check="eviction", state=state, found=found, advice=advice)
-
-
-def _persistence(health: ServerHealth, hidden: frozenset[str]) -> Finding:
-    found = health.persistence
-    if found.startswith("aof") and not found.startswith("aof no"):
-        return Finding.ok("persistence", found)
-    advice = {
-        "none": "a restart loses every deal: set appendonly yes",
-        "unknown": _ask(hidden) if hidden else "give +info and +config|get (+config on Redis 6.2)",
-        "rdb": "a crash loses what came after the last snapshot: set appendonly yes",
-    }.get(found, "a crash loses the last half minute: set appendfsync everysec")
-    return Finding.warn("persistence", found, advice)
-
-
-def _role(health: ServerHealth, hidden: frozenset[str]) -> Finding:
-    if health.role == "slave":
-        return Finding.fail(
-            "role", "replica", "it refuses changes and lags behind: use its primary"
-        )
-    if health.role is None:
-        return Finding.warn("role", "unknown", _ask(hidden))
-    return Finding.ok("role", "primary")
-
-
-def _ask(hidden: frozenset[str]) -> str:
-    """How to learn what could not be asked."""
-    if not hidden:
-        return "give +info"
-    *firsts, last = sorted(hidden)
-    names = f"{', '.join(firsts)} and {last}" if firsts else last
-    return f"this server has no {names}, as is usual for managed services: look in its console"
 
 
 def _rights(link: Link, keys: Keys) -> Finding:

@@ -53,7 +53,7 @@ def test_of_many_commits_only_those_that_are_shown_are_read(
         read.append(commit_of(*given))
         return read[-1]
 
-    monkeypatch.setattr("dealdb.store.history.feed.commit_of", noted)
+    monkeypatch.setattr("dealdb.store.history.course.commit_of", noted)
     for since in ("1", first["token"], moment):
         read.clear()
         found = signed_in.data(f"/feed.json?since={since}")

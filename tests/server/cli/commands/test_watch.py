@@ -78,6 +78,38 @@ def test_objects_have_what_another_program_needs(run: Run, db: DealDatabase) -> 
     assert run("watch", "--since", "99").code == 1
 
 
+def test_lines_of_a_collection_of_partitions(run: Run, server: Server) -> None:
+    with DealDatabase.from_url(server.url, actor="ann", partitions=4) as db:
+        for n in range(12):
+            db.save_deal({"id": n, "stage": "Lead", "amount": n})
+        ran = run("watch", "--since", "0", "--timeout", "0")
+        lines = ran.out.splitlines()
+        assert [line.partition("  ann  ")[2] for line in lines[:2]] == [
+            "schema defined",
+            "pipeline defined",
+        ]
+        # each partition has them by a commit of its own
+        assert len(lines) == 2 + 12
+        ran = run("watch", "--since", "0", "--timeout", "0", "--jsonl")
+        found = [json.loads(line) for line in ran.out.splitlines()]
+        assert {each["partition"] for each in found} == {0, 1, 2, 3}
+        token = found[4]["token"]
+        assert token.startswith("p4:")
+        ran = run("watch", "--since", token, "--timeout", "0", "--jsonl")
+        assert [json.loads(line) for line in ran.out.splitlines()] == found[5:]
+        ran = run("watch", "--since", "3", "--timeout", "0")
+        assert (ran.code, ran.out) == (2, "")
+        assert "give the token of a commit, a moment, or 0 for all" in ran.err
+        db.delete_deal(3)
+        ran = run("watch", "amount > 10", "--since", token, "--timeout", "0")
+        assert [line.partition("  ann  ")[2][:3] for line in ran.out.splitlines()] == ["11 "]
+        with DealDatabase.from_url(server.url, collection="single") as single:
+            single.save_deal({"id": 1})
+        ran = run("watch", "--since", token, "--timeout", "0", "--collection", "single")
+        assert ran.code == 1
+        assert "(--since 0)" in ran.err
+
+
 def test_a_filter_keeps_deals_that_come_and_go(db: DealDatabase, server: Server) -> None:
     for deal, amount in ((1, 50), (2, 5), (3, 5)):
         db.save_deal({"id": deal, "amount": amount})

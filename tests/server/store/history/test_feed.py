@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connected import eventually, in_threads, pause
-from dealdb import Commit, DealDatabase, Feed, FeedReset, FieldType, NotAdoptedWarning
+from dealdb import DealDatabase, FeedReset, FieldType, NotAdoptedWarning
 from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged, StoreError
 from dealdb.store import Store
@@ -31,6 +31,7 @@ from dealdb.store.history.feed import Feed as StoreFeed
 from dealdb.store.history.feed_start import Since
 from dealdb.store.keys import Keys
 from faults.proxy import Proxy
+from followed import Collector, mirrored, present, seqs, told
 from lossy import FaultyLink, Network
 from servers import Server
 
@@ -39,15 +40,6 @@ from servers import Server
 def db(server: Server) -> Iterator[DealDatabase]:
     with DealDatabase("127.0.0.1", server.port, actor="ann") as db:
         yield db
-
-
-def told(db: DealDatabase, since: Any = 0) -> list[Commit]:
-    with db.changes(since, timeout_s=0) as feed:
-        return list(feed)
-
-
-def seqs(commits: list[Commit]) -> list[int]:
-    return [commit.seq for commit in commits]
 
 
 def checkpoint(db: DealDatabase) -> bool:
@@ -68,34 +60,6 @@ def trim(db: DealDatabase) -> None:
 def follower(server: Server) -> list[dict[str, str]]:
     with server.client() as client:
         return [entry for entry in client.client_list() if entry["cmd"].startswith("xread")]
-
-
-class Collector(threading.Thread):
-    """Follows a feed to its end in a thread."""
-
-    def __init__(self, feed: Feed) -> None:
-        super().__init__()
-        self.feed = feed
-        self.seen: list[Commit] = []
-        self.failure: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            for commit in self.feed:
-                self.seen.append(commit)
-        except BaseException as failure:
-            self.failure = failure
-
-    def until(self, seq: int) -> list[int]:
-        """Numbers of the commits that were told, once the one of this number is among them."""
-        assert eventually(lambda: bool(self.failure) or seq in seqs(self.seen))
-        return seqs(self.seen)
-
-    def stop(self) -> None:
-        self.feed.close()
-        self.join(5)
-        assert not self.is_alive()
 
 
 @pytest.fixture
@@ -163,31 +127,6 @@ def test_types_are_those_of_the_commit(db: DealDatabase) -> None:
     assert isinstance(saves[0], int)
     [last] = told(db, since=told(db)[-2].token)
     assert last.schema["seats"].type is FieldType.DECIMAL
-
-
-def mirrored(commits: list[Commit]) -> dict[str, dict[str, Any]]:
-    """A copy of the deals, made of what a feed told."""
-    deals: dict[str, dict[str, Any]] = {}
-    for commit in commits:
-        for deal in commit.deals:
-            if deal.outcome == "inserted":
-                deals[deal.id] = {}
-            if deal.outcome == "deleted":
-                del deals[deal.id]
-            else:
-                deals[deal.id].update(deal.values)
-    return {
-        deal: {name: value for name, value in values.items() if value is not None}
-        for deal, values in deals.items()
-    }
-
-
-def present(db: DealDatabase) -> dict[str, dict[str, Any]]:
-    rows = db.query.frame().to_dicts()
-    return {
-        row.pop("id"): {name: value for name, value in row.items() if value is not None}
-        for row in rows
-    }
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ TRIED = {
 }  # fmt: skip
 
 REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
-    "changes": lambda db, _: db.changes(since=0),
     "as_of in event time": lambda db, _: db.as_of("2030-01-01", time="event"),
     "pinned": lambda db, _: db.pinned(),
     "repair of facts": lambda db, _: db.repair(facts=True),

@@ -31,7 +31,11 @@ def examine(
             if finding.state is not State.OK:
                 yield replace(finding, found=f"partition {number}: {finding.found}")
     yield from _leaving(head)
-    yield _spread(link, partitions)
+    try:
+        yield _spread(link, partitions)
+    except StoreError as error:
+        # a node may be away
+        yield Finding.fail("partitions", str(error))
 
 
 def _leaving(head: Partition) -> Iterator[Finding]:
