@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from dealdb.store.facts.facts import Facts
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
+    from dealdb.store.log.entry import Position
     from dealdb.store.partitions.partitioned import PartitionedStore
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.tables.table import SmallTable
@@ -1680,11 +1681,11 @@ class LiveDeals:
         """All deals as of now, with these columns at least; None for all columns."""
         return self._db._store.snapshot(names)
 
-    def after(self, seq: int) -> Snapshot:
+    def after(self, position: Position) -> Snapshot:
         """All deals as they were after a commit."""
-        return self._db._store.after(seq)
+        return self._db._store.after(position)
 
-    def changes(self, until: int) -> pl.DataFrame:
+    def changes(self, until: Position) -> pl.DataFrame:
         """Every change of every deal up to a commit."""
         return self._db._store.changes(until)
 

@@ -17,6 +17,7 @@ from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_moment
 from dealdb.model.names import unknown
 from dealdb.query import FixedDeals, QueryEngine
+from dealdb.store.log.entry import Position
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -38,12 +39,12 @@ class Begin:
     said
         In words.
     at
-        The day from whose start on changes count, the last moment before, or the number of the last commit before.
+        The day from whose start on changes count, the last moment before, or the last commit before.
     """
 
     text: str
     said: str
-    at: date | datetime | int
+    at: date | datetime | Position
 
     @property
     def day(self) -> date | None:
@@ -108,8 +109,9 @@ def _since_commit(db: DealDatabase, token: str) -> Begin:
         db.changes(token, timeout_s=0).close()
     except FeedReset as error:
         raise QueryError(str(error)) from error
-    number = token.partition("-")[0]
-    return Begin(text=token, at=int(number), said=f"since the commit {number}")
+    number, _, chain = token.partition("-")
+    at = Position(int(number), chain.encode())
+    return Begin(text=token, at=at, said=f"since the commit {number}")
 
 
 def _read(since: str) -> datetime | date:
@@ -177,7 +179,7 @@ def changed_since(
 
 def _past(db: DealDatabase, begin: Begin) -> Snapshot:
     """The deals of before: as they were, for a day; as they were recorded, for what someone looked at."""
-    if isinstance(begin.at, int):
+    if isinstance(begin.at, Position):
         return LiveDeals(db).after(begin.at)
     if isinstance(begin.at, datetime):
         return db.as_of(begin.at).snapshot

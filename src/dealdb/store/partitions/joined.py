@@ -110,11 +110,7 @@ class JoinedColumns:
             # a field has come since the head was read
             pieces[0] = self._partitions[0].snapshot(names)
         if _is_behind(pieces):
-            where, keys = self._partitions[0].link.settings.where, self._partitions[0].keys
-            raise StoreDamaged(
-                f"{where}: a partition of {keys.collection!r} has fields that the first one has not: a part of the "
-                "collection was set back to an older state, or removed"
-            )
+            raise fields_ahead(self._partitions[0])
         return pieces
 
 
@@ -122,6 +118,14 @@ def _is_behind(pieces: Sequence[Snapshot]) -> bool:
     """Whether the head is behind another partition."""
     head, *others = pieces
     return any(piece.schema.version > head.schema.version for piece in others)
+
+
+def fields_ahead(head: Partition) -> StoreDamaged:
+    """Error for a partition that has what the head has not had."""
+    return StoreDamaged(
+        f"{head.link.settings.where}: a partition of {head.keys.collection!r} has fields that the first one has not: "
+        "a part of the collection was set back to an older state, or removed"
+    )
 
 
 def joined(

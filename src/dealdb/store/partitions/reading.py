@@ -19,6 +19,7 @@ from dealdb.store.partitions.begin import Beginning
 from dealdb.store.partitions.layout import partition_of
 from dealdb.store.partitions.not_yet import NotYet
 from dealdb.store.partitions.partition import Partition
+from dealdb.store.partitions.past.reads import PartitionedPast
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.check import CheckReport
 
 
-class PartitionedReads(NotYet):
+class PartitionedReads(PartitionedPast, NotYet):
     """
     What is read of a collection of several partitions, and what there is once in it.
 
@@ -58,6 +59,7 @@ class PartitionedReads(NotYet):
         allow_eviction: bool = False,
     ) -> None:
         self.link = link
+        self._cache = cache
         self._beginning = Beginning(link, Keys(collection), partitions)
         build = partial(
             Partition, link, collection, actor, cache, durability,
