@@ -46,7 +46,9 @@ class FactsBase:
     def of(cls, ledger: Ledger, assume: Assume) -> FactsBase:
         """Facts of all commits, from a look at all deals."""
         seq = ledger.position.seq
-        return cls(seq, ledger.moment_of(seq), assume, event_facts(ledger, seq, assume))
+        # first: it reads the commits together with all else
+        facts = event_facts(ledger, seq, assume)
+        return cls(seq, ledger.moment_of(seq), assume, facts)
 
     def continued(self, ledger: Ledger, share: int = SHARE) -> Facts | None:
         """

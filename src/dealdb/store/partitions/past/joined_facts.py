@@ -39,9 +39,9 @@ class JoinedFacts(FactsLog):
 
     Notes
     -----
-    What costs a round trip in a ``FactsLog`` costs one here, whatever the number of partitions: one for nothing new,
-    another where there is, up to 100 commits in each partition. Where a partition has more, or no checkpoint of its
-    own has kept its tables, it is read by itself.
+    What costs a round trip in a ``FactsLog`` costs one here, whatever the number of partitions, in a cluster one for each
+    node. Nothing new: one; up to 100 new commits in each partition: two; the first time one more than there. A
+    partition that has more, or whose log begins later and without kept tables, is read by itself.
     """
 
     def __init__(
@@ -57,11 +57,8 @@ class JoinedFacts(FactsLog):
 
     def _outdate(self, ledger: Ledger) -> None:
         super()._outdate(ledger)
-        n_before = self._ledger.position.seq
-        at = ledger.commits()["at"]
-        before, since = at[:n_before].max(), at[n_before:].min()
-        if before is not None and since is not None and since < before:  # type: ignore[operator]  # numbers
-            # a clock of another node is behind: an earlier moment has more commits than it had
+        if self._events and not _follows_in_time(ledger, self._ledger.position.seq):
+            # the clock of another node is behind: an earlier moment has more commits than it had
             self._events = {}
 
     def _continued(self, ledger: Ledger) -> Ledger | None:
@@ -170,6 +167,13 @@ class JoinedFacts(FactsLog):
 
     def _positions_of(self, kept: Mapping[int, Generation]) -> list[Position]:
         return [_position_of(kept.get(n)) for n in range(len(self._parts))]
+
+
+def _follows_in_time(ledger: Ledger, n_before: int) -> bool:
+    """Whether no commit counts from an earlier moment on than any of those before it that were known first."""
+    at = ledger.commits()["at"]
+    before, since = at[:n_before].max(), at[n_before:].min()
+    return not (isinstance(before, int) and isinstance(since, int) and since < before)
 
 
 def _are_ahead(versions: Sequence[int], news: Mapping[int, Ledger]) -> bool:
