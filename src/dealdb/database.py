@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
+    from dealdb.store.facts.following.fixed import FixedFacts
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
     from dealdb.store.log.entry import Position
@@ -1184,27 +1185,29 @@ class DealDatabase:
         """
         moment = read_moment(when, "as_of") if isinstance(when, str) else when
         for _ in range(_PIN_TRIES):
-            facts = self._store.event_facts()
+            facts = self._store.fixed_facts()
             snapshot = (
                 self._store.snapshot() if moment is None else self._store.event_as_of(moment, None)
             )
-            if self._store.event_facts() is facts:
+            if self._store.event_facts() is facts.event():
                 return self._pinned(moment, snapshot, facts)
         # commits come too quickly to be read between two of them: what was recorded up to a moment stays
         now = datetime.now(UTC)
         return self.as_of(now) if moment is None else self.as_of(moment, time="event", known=now)
 
-    def _pinned(self, moment: datetime | date | None, snapshot: Snapshot, facts: Facts) -> DealView:
-        last = facts.commits["at"].max()
+    def _pinned(
+        self, moment: datetime | date | None, snapshot: Snapshot, facts: FixedFacts
+    ) -> DealView:
+        last = facts.event().commits["at"].max()
         # what the server has recorded is past, whatever this clock says
         latest = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
         when = from_epoch_ms(latest) if moment is None else moment
         view = self._view(when, snapshot, upto=None)
 
         def known(*, time: str, assume: str, known: datetime | date | None = None) -> Facts:
-            if (time, assume, known) == ("event", "birth", None):
-                return facts
-            return self._facts(time=time, assume=assume, known=known)
+            if time == "recorded" and known is None:
+                return facts.recorded()
+            return facts.event(known, cast("Assume", assume))
 
         return replace(
             view,

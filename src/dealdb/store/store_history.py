@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dealdb.store.commit.definitions import Definitions
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
+    from dealdb.store.facts.following.fixed import FixedFacts
     from dealdb.store.facts.following.follower import FactsLog
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
@@ -136,3 +137,8 @@ class StoreHistory:
         """The history of all deals as it happened; see ``FactsLog.event``."""
         self._others.shown()
         return self._facts.event(known, assume)
+
+    def fixed_facts(self) -> FixedFacts:
+        """The history of all deals up to now, to which no later commit is added; see ``FactsLog.fixed``."""
+        self._others.shown()
+        return self._facts.fixed()

@@ -134,7 +134,7 @@ class JoinedLedger(Ledger):
     def _take_part(self, number: int, ledger: Ledger, numbers: pl.Series) -> None:
         first = self.read[number].seq + 1
         for name, table in ledger.tables.items():
-            if _is_joined(name, number):
+            if name != "commits" and counts(name, number):
                 seqs = numbers.gather(table["seq"].cast(pl.Int64) - first)
                 self._append(name, _placed(table, number, len(self.read), seqs))
         if ledger.schema.fields:
@@ -152,8 +152,10 @@ class JoinedLedger(Ledger):
 
     def upto(self, seq: int) -> Ledger:
         """The same as of the first so many commits, in the order of their moments; with the schema of now."""
+        if seq >= self.position.seq:
+            return self
         at = self.commits()["at"]
-        if seq >= self.position.seq or at.is_sorted():
+        if at.is_sorted():
             return super().upto(seq)
         order = at.to_frame("at").with_row_index("row").sort("at", maintain_order=True)["row"]
         counted = order.head(seq)
@@ -186,9 +188,9 @@ def _told(number: int, commits: pl.DataFrame) -> pl.DataFrame:
     return commits.with_columns(kind.alias("kind"))
 
 
-def _is_joined(name: str, number: int) -> bool:
-    """Whether rows of a table of a partition, its commits aside, are among those of all."""
-    return name != "commits" and (name != "pipelines" or not number)
+def counts(name: str, number: int) -> bool:
+    """Whether a table of a partition is a part of that of all: the pipelines are those of the head."""
+    return name != "pipelines" or not number
 
 
 def _joined_tables(
@@ -205,7 +207,7 @@ def _joined_tables(
                 at = pl.col("time_ms").cum_min(reverse=True)
                 at = at if part.at_most is None else pl.min_horizontal(at, part.at_most)
                 parts[name].append(_told(number, table).with_columns(at=at.cast(pl.Int64)))
-            elif _is_joined(name, number):
+            else:
                 seqs = (table["seq"] + before).cast(pl.UInt32)
                 parts[name].append(_placed(table, number, len(kept), seqs))
         before += part.position.seq

@@ -15,6 +15,7 @@ from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.facts.kept_tables import KeptTables
 from dealdb.store.keys import Keys
 from dealdb.store.ledger.kept import has_facts, read_tables
+from dealdb.store.partitions.past.joined_ledger import counts
 
 
 def strings_of(link: Link, names: Sequence[str]) -> list[bytes | None]:
@@ -64,15 +65,16 @@ class KeptOfParts:
 
     def load(self, names: Collection[str]) -> dict[int, Mapping[str, pl.DataFrame]]:
         """
-        Those of some tables that each partition has, by its number; see ``KeptTables.load``.
+        Those of some tables that count of each partition, by its number; see ``KeptTables.load``.
 
         Cost
         ----
         One round trip, however many; where a piece is gone, some more for its partition.
         """
         wanted = {
-            n: [name for name in names if generation.facts and name in generation.facts.tables]
+            n: [name for name in names if name in facts.tables and counts(name, n)]
             for n, (_, generation) in self._parts.items()
+            if (facts := generation.facts)
         }
         chunks = self._fetched(wanted)
         found: dict[int, Mapping[str, pl.DataFrame]] = {}

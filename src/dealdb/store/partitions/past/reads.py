@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
+    from dealdb.store.facts.following.fixed import FixedFacts
     from dealdb.store.partitions.partition import Partition
     from dealdb.store.partitions.past.joined_facts import JoinedFacts
     from dealdb.store.replica.snapshot import Snapshot
@@ -54,6 +55,10 @@ class PartitionedPast:
     def event_facts(self, known: datetime | date | None = None, assume: Assume = "birth") -> Facts:
         """The history of all deals as it happened; see ``FactsLog.event`` and ``JoinedFacts``."""
         return self._facts.event(known, assume)
+
+    def fixed_facts(self) -> FixedFacts:
+        """The history of all deals up to now, to which no later commit is added; see ``FactsLog.fixed``."""
+        return self._facts.fixed()
 
     def event_as_of(self, when: datetime | date, known: datetime | date | None) -> Snapshot:
         """All deals as they were at a moment, by what is known now or was at another; see ``state.snapshot_at``."""
