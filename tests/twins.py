@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 import msgpack
 
@@ -19,7 +20,13 @@ _ROWS = 1_000_000
 
 def twin_of(partitions: Sequence[Partition]) -> Ledger:
     """What one log would say, if all commits had gone into it."""
-    found = [entry for n, part in enumerate(partitions) for entry in _placed(n, part)]
+    return ledger_of([list(read_history(part.link, part.keys)) for part in partitions])
+
+
+def ledger_of(logs: Sequence[Sequence[Entry]]) -> Ledger:
+    """The same of the commits of each partition."""
+    schema = [entry.data for entry in logs[0] if entry.kind == "schema"][-1:]
+    found = [entry for n, log in enumerate(logs) for entry in _placed(n, log, schema)]
     ledger = Ledger()
     ordered = sorted(found, key=lambda each: each[0])
     ledger.take(
@@ -28,20 +35,20 @@ def twin_of(partitions: Sequence[Partition]) -> Ledger:
     return ledger
 
 
-def _placed(number: int, part: Partition) -> Iterator[tuple[tuple[int, int, int], Entry]]:
+def _placed(
+    number: int, entries: Sequence[Entry], schema: Sequence[bytes]
+) -> Iterator[tuple[tuple[int, int, int], Entry]]:
     """Commits with what they are sorted by: the moment from which on each counts, and their places."""
-    entries = list(read_history(part.link, part.keys))
     moments = [*accumulate((entry.time_ms for entry in reversed(entries)), min)][::-1]
     for place, (at, entry) in enumerate(zip(moments, entries, strict=True)):
+        given: dict[str, Any] = {"height": entry.height + number * _ROWS}
+        if entry.packed_rows:
+            rows = msgpack.unpackb(entry.packed_rows)
+            given["packed_rows"] = msgpack.packb([row + number * _ROWS for row in rows])
         if number and entry.kind in ("schema", "pipeline"):
-            continue
-        rows = entry.packed_rows and msgpack.packb(
-            [row + number * _ROWS for row in msgpack.unpackb(entry.packed_rows)]
-        )
-        yield (
-            (at, number, place),
-            entry._replace(height=entry.height + number * _ROWS, packed_rows=rows),
-        )
+            # of what the head has said it says nothing new, but its time is one of its partition's
+            given |= {"kind": "schema", "data": schema[0]}
+        yield (at, number, place), entry._replace(**given)
 
 
 def assert_same(found: Facts, expected: Facts) -> None:
