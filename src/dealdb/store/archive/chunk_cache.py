@@ -66,7 +66,7 @@ def make_cache(where: bool | Path | str, megabytes: int) -> ChunkCache | None:  
     return None if folder is None else ChunkCache(folder, megabytes * 1_000_000)
 
 
-class KeptChunks(Protocol):
+class CachedChunks(Protocol):
     """Where chunks are looked for before the server is asked for them, and kept when it was."""
 
     def find(self, digests: Iterable[str]) -> dict[str, bytes]:

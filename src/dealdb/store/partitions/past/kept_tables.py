@@ -8,7 +8,7 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused
-from dealdb.store.archive.chunk_cache import KeptChunks
+from dealdb.store.archive.chunk_cache import CachedChunks
 from dealdb.store.archive.digest import is_whole
 from dealdb.store.archive.manifest import Generation, Manifest
 from dealdb.store.archive.string_keys import is_wrong_type
@@ -55,7 +55,7 @@ class KeptOfParts:
         self,
         link: Link,
         parts: Mapping[int, tuple[Keys, Generation]],
-        cache: KeptChunks | None = None,
+        cache: CachedChunks | None = None,
     ) -> None:
         self._link = link
         self._parts = parts
@@ -107,9 +107,9 @@ class KeptOfParts:
 
 
 class _Fetched:
-    """Chunks that have been fetched, with the methods of ``KeptChunks``."""
+    """Chunks that have been fetched, with the methods of ``CachedChunks``."""
 
-    def __init__(self, chunks: Mapping[str, bytes], cache: KeptChunks | None) -> None:
+    def __init__(self, chunks: Mapping[str, bytes], cache: CachedChunks | None) -> None:
         self._chunks = chunks
         self._cache = cache
 
