@@ -188,16 +188,6 @@ class PartitionedReads(PartitionedPast, NotYet):
         self._read([])
         return self._of(deal_id).history(deal_id)
 
-    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
-        """Since when some deals stand in their stages; see ``FactsLog.stage_entries``."""
-        by_partition: dict[Partition, list[str]] = {}
-        for deal_id in ids:
-            by_partition.setdefault(self._of(deal_id), []).append(deal_id)
-        found: dict[str, tuple[str, int]] = {}
-        for part, some in by_partition.items():
-            found |= part.stage_entries(some)
-        return found
-
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """Deals by id; see ``Store.get_many``. One round trip; one more after the schema changed."""
         deals = [("HGETALL", self._of(deal_id).keys.deal(deal_id)) for deal_id in ids]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.facts.following.follower import FactsLog
+from dealdb.store.facts.following.stage_entries import entries_in
 from dealdb.store.facts.kept_tables import whole_ledger
 from dealdb.store.history.reading import follows, is_known, read_history
 from dealdb.store.ledger.ledger import Ledger
@@ -54,6 +55,17 @@ class JoinedFacts(FactsLog):
         super().__init__(head.link, head.keys, cache)
         self._parts = partitions
         self._newest = newest
+
+    def entries_of(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+        """
+        Stage of some deals, as the head names it, and the moment since when; see ``FactsLog.stage_entries``.
+
+        Cost
+        ----
+        As of ``recorded``, and a scan of the tables.
+        """
+        with self._lock:
+            return entries_in(self._current(), ids)
 
     def _outdate(self, ledger: Ledger) -> None:
         super()._outdate(ledger)

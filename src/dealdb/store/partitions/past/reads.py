@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dealdb.store.log.entry import Position
-from dealdb.store.partitions.vector import positions_of
+from dealdb.model.pipeline import Pipeline
+from dealdb.store.bounds.wall import Reading
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.facts.following.fixed import FixedFacts
+    from dealdb.store.log.entry import Position
     from dealdb.store.partitions.partition import Partition
     from dealdb.store.partitions.past.joined_facts import JoinedFacts
     from dealdb.store.replica.snapshot import Snapshot
@@ -34,6 +35,14 @@ class PartitionedPast:
     _partitions: list[Partition]
     _cache: ChunkCache | None
     _lazy_facts: JoinedFacts | None = None
+
+    def _of(self, deal_id: str) -> Partition:
+        """The partition of a deal."""
+        raise NotImplementedError
+
+    def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Replies to reads, of which that to the last one is the youngest. One round trip to each node."""
+        raise NotImplementedError
 
     def _positions(self) -> list[Position]:
         """The last commit of each partition. One round trip."""
@@ -74,9 +83,44 @@ class PartitionedPast:
         """First and last fact of each field, as they happened; see ``FactsLog.spans``."""
         return self._facts.spans()
 
+    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+        """
+        Since when some deals stand in their stages; see ``FactsLog.stage_entries``.
+
+        Cost
+        ----
+        One round trip, and that of each partition concerned; another where one has yet to get stages of the head, and
+        that of ``facts`` if these are not merely new.
+        """
+        by_partition: dict[Partition, list[str]] = {}
+        for deal_id in ids:
+            by_partition.setdefault(self._of(deal_id), []).append(deal_id)
+        behind = self._behind(list(by_partition))
+        found: dict[str, tuple[str, int]] = {}
+        left: list[str] = []
+        for part, some in by_partition.items():
+            if part in behind:
+                left += some
+            else:
+                found |= part.stage_entries(some)
+        return found | (self._facts.entries_of(left) if left else {})
+
+    def _behind(self, parts: Sequence[Partition]) -> Sequence[Partition]:
+        """Those of some partitions for which stages mean something else than for the head."""
+        for field in ("pipeline_version", "pipeline"):
+            looks = [("HGET", part.keys.meta, field) for part in (*parts, self._partitions[0])]
+            *own, head = self._read(looks)
+            parts = [
+                part for part, each in zip(parts, own, strict=True) if _differs(field, each, head)
+            ]
+            if not parts:
+                break
+        return parts
+
     def changes(self, until: Position) -> pl.DataFrame:
         """Every change of every deal up to a position of the collection; see ``joined_changes``."""
         from dealdb.store.partitions.past.joined_changes import joined_changes
+        from dealdb.store.partitions.vector import positions_of
 
         return joined_changes(self._partitions, positions_of(until, len(self._partitions)))
 
@@ -89,6 +133,7 @@ class PartitionedPast:
         That of each partition's history, one after the other.
         """
         from dealdb.store.partitions.joined import joined
+        from dealdb.store.partitions.vector import positions_of
 
         positions = positions_of(position, len(self._partitions))
         pieces = [part.after(each) for part, each in zip(self._partitions, positions, strict=True)]
@@ -119,3 +164,12 @@ class PartitionedPast:
         return RepairReport(
             adopted=0, removed=0, remaining=(), facts=sum(each.facts or 0 for each in reports)
         )
+
+
+def _differs(field: str, own: bytes | None, head: bytes | None) -> bool:
+    if own == head or field != "pipeline":
+        return own != head
+    with Reading("the pipeline of a partition"):
+        mine, theirs = (Pipeline.from_json(text) if text else Pipeline() for text in (own, head))
+    # a stage that occurs nowhere in a partition need not be known there
+    return mine.covering([stage.name for stage in theirs]) != theirs

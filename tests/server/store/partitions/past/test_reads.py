@@ -20,6 +20,7 @@ from dealdb.analytics import Analytics, MetricResult
 from dealdb.database import LiveDeals
 from dealdb.errors import DealDBError, QueryError
 from dealdb.store.partitions.layout import partition_of
+from dealdb.store.partitions.partitioned import PartitionedStore
 from every_metric import OF_THE_PRESENT, PAST, metrics
 from servers import Server
 
@@ -255,6 +256,38 @@ def test_a_view_is_pinned_while_others_save(db: DealDatabase, server: Server) ->
     finally:
         done.set()
         thread.join()
+
+
+def store_of(db: DealDatabase) -> PartitionedStore:
+    store = db._opened_store()
+    assert isinstance(store, PartitionedStore)
+    return store
+
+
+def test_a_deal_stands_in_the_stage_of_now_though_its_partition_has_not_got_it(
+    db: DealDatabase, server: Server
+) -> None:
+    ids = one_in_each()
+    for deal_id in ids:
+        db.save_deal({"id": deal_id, "stage": "Demo"})
+    since = LiveDeals(db).stage_entries(ids)
+    # a stage that is merely new is none of the others
+    db.save_deal({"id": ids[0], "stage": "Later"})
+    assert LiveDeals(db).stage_entries(ids[1:]) == {i: since[i] for i in ids[1:]}
+    assert store_of(db)._lazy_facts is None
+    db.save_deal({"id": ids[0], "stage": "Demo"})
+    since |= LiveDeals(db).stage_entries(ids[:1])
+    store = store_of(db)
+    # as a process leaves it that died in the middle
+    store._head.set_pipeline(Pipeline((Stage("Show", Kind.OPEN),), renamed={"Demo": "Show"}))
+    expected = {deal_id: ("Show", at) for deal_id, (_, at) in since.items()}
+    with DealDatabase.from_url(server.url) as other:
+        for live in (LiveDeals(db), LiveDeals(other)):
+            assert live.stage_entries([*ids, "none"]) == expected
+            assert live.stage_entries(ids[:1]) == {ids[0]: expected[ids[0]]}
+    db.set_pipeline(Pipeline((Stage("Open", Kind.OPEN),), renamed={"Demo": "Open"}), force=True)
+    assert {stage for stage, _ in LiveDeals(db).stage_entries(ids).values()} == {"Open"}
+    assert LiveDeals(db).stage_entries(["none"]) == {}
 
 
 def test_the_deals_after_a_commit_and_the_changes_until_then(db: DealDatabase) -> None:
