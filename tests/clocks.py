@@ -13,13 +13,16 @@ import msgpack
 import pytest
 
 from dealdb.connection import Link
+from dealdb.store.keys import Keys
 from servers import Server
 
+_KEYS = Keys("deal")
 
-def commit_at(link: Link, time_ms: int, amount: int, deal: str = "x") -> int:
+
+def commit_at(link: Link, time_ms: int, amount: int, deal: str = "x", keys: Keys = _KEYS) -> int:
     """Set the amount of a deal that is there, by a commit of this time; returns its number."""
-    seq, before, rows = link.call("HMGET", "deals:meta", "seq", "hash", "rows")
-    number, row = int(seq) + 1, int(link.call("HGET", f"deal:{deal}", "_row"))
+    seq, before, rows = link.call("HMGET", keys.meta, "seq", "hash", "rows")
+    number, row = int(seq) + 1, int(link.call("HGET", keys.deal(deal), "_row"))
     chain = sha1(b"%b %d clock %d %d" % (before, number, number, time_ms)).hexdigest()[:16]
     entry: dict[str, Any] = {
         "hash": chain, "time": time_ms, "writer": "clock", "counter": number, "actor": "",
@@ -29,9 +32,9 @@ def commit_at(link: Link, time_ms: int, amount: int, deal: str = "x") -> int:
     words = [word for item in entry.items() for word in item]
     link.calls(
         [
-            ("XADD", "deals:log", f"{number}-0", *words),
-            ("HSET", f"deal:{deal}", "amount", amount, "_rev", number),
-            ("HSET", "deals:meta", "seq", number, "hash", chain, "time", time_ms),
+            ("XADD", keys.log, f"{number}-0", *words),
+            ("HSET", keys.deal(deal), "amount", amount, "_rev", number),
+            ("HSET", keys.meta, "seq", number, "hash", chain, "time", time_ms),
         ]
     )
     return number

@@ -42,6 +42,8 @@ PARTITION, BEGIN = (
 RESHAPING, MENDING = (
     f"tests/server/store/partitions/upkeep/test_{name}.py" for name in ("reshaping", "mending")
 )
+JOINED = "tests/unit/store/partitions/past/test_joined_ledger.py"
+PAST = "tests/server/store/partitions/past/test_joined_facts.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
@@ -1433,7 +1435,7 @@ MUTANTS = [
     Mutant(
         "imports are followed as changes of deals",
         "facts/following/continued.py",
-        "            bool(kinds.is_in(_OF_DEALS).all())\n",
+        "            bool(kinds.is_in(_PLAIN).all())\n",
         "            True\n",
         FOLLOWED,
     ),
@@ -1447,7 +1449,7 @@ MUTANTS = [
     Mutant(
         "facts are followed when the clock is set back",
         "facts/following/continued.py",
-        "            and _moment_of(ledger, self.seq) == self.at\n",
+        "            and ledger.moment_of(self.seq) == self.at\n",
         "",
         FOLLOWED,
     ),
@@ -1856,6 +1858,55 @@ MUTANTS = [
         "return self._partitions[0].others.adopter(self._all_raw).relearned(mapping)",
         "return self._partitions[0].others.adopter().relearned(mapping)",
         MENDING,
+    ),
+    Mutant(
+        "rows of all partitions have the numbers of each",
+        "partitions/past/joined_ledger.py",
+        '(pl.col("row") * partitions + number)',
+        'pl.col("row")',
+        JOINED,
+    ),
+    Mutant(
+        "a clock that was set back is followed in a partition",
+        "partitions/past/joined_ledger.py",
+        "            return False\n",
+        "            pass\n",
+        JOINED,
+    ),
+    Mutant(
+        "what was kept of a partition counts from its own times, whatever its log says",
+        "partitions/past/joined_ledger.py",
+        "at if part.at_most is None else",
+        "at if True else",
+        JOINED,
+    ),
+    Mutant(
+        "commits of several partitions are told up to a moment in the order in which they came",
+        "partitions/past/joined_ledger.py",
+        "        if at.is_sorted():\n",
+        "        if True:\n",
+        JOINED,
+    ),
+    Mutant(
+        "what was known at a moment stays, though the clock of a node is behind",
+        "partitions/past/joined_facts.py",
+        "            self._events = {}\n",
+        "            pass\n",
+        PAST,
+    ),
+    Mutant(
+        "a partition whose history is another one is followed",
+        "partitions/past/joined_facts.py",
+        "            elif is_known(part.link, part.keys, since):\n",
+        "            elif True:\n",
+        PAST,
+    ),
+    Mutant(
+        "the facts of a load go to the head",
+        "partitions/past/recording.py",
+        "        part = partitions[number]\n",
+        "        part = partitions[0]\n",
+        "tests/server/store/partitions/past/test_recording.py",
     ),
 ]
 

@@ -47,8 +47,10 @@ if TYPE_CHECKING:
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
+    from dealdb.store.facts.following.fixed import FixedFacts
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
+    from dealdb.store.log.entry import Position
     from dealdb.store.partitions.partitioned import PartitionedStore
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.tables.table import SmallTable
@@ -1190,27 +1192,29 @@ class DealDatabase:
         """
         moment = read_moment(when, "as_of") if isinstance(when, str) else when
         for _ in range(_PIN_TRIES):
-            facts = self._store.event_facts()
+            facts = self._store.fixed_facts()
             snapshot = (
                 self._store.snapshot() if moment is None else self._store.event_as_of(moment, None)
             )
-            if self._store.event_facts() is facts:
+            if self._store.event_facts() is facts.event():
                 return self._pinned(moment, snapshot, facts)
         # commits come too quickly to be read between two of them: what was recorded up to a moment stays
         now = datetime.now(UTC)
         return self.as_of(now) if moment is None else self.as_of(moment, time="event", known=now)
 
-    def _pinned(self, moment: datetime | date | None, snapshot: Snapshot, facts: Facts) -> DealView:
-        last = facts.commits["at"].max()
+    def _pinned(
+        self, moment: datetime | date | None, snapshot: Snapshot, facts: FixedFacts
+    ) -> DealView:
+        last = facts.event().commits["at"].max()
         # what the server has recorded is past, whatever this clock says
         latest = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
         when = from_epoch_ms(latest) if moment is None else moment
         view = self._view(when, snapshot, upto=None)
 
         def known(*, time: str, assume: str, known: datetime | date | None = None) -> Facts:
-            if (time, assume, known) == ("event", "birth", None):
-                return facts
-            return self._facts(time=time, assume=assume, known=known)
+            if time == "recorded" and known is None:
+                return facts.recorded()
+            return facts.event(known, cast("Assume", assume))
 
         return replace(
             view,
@@ -1688,11 +1692,11 @@ class LiveDeals:
         """All deals as of now, with these columns at least; None for all columns."""
         return self._db._store.snapshot(names)
 
-    def after(self, seq: int) -> Snapshot:
+    def after(self, position: Position) -> Snapshot:
         """All deals as they were after a commit."""
-        return self._db._store.after(seq)
+        return self._db._store.after(position)
 
-    def changes(self, until: int) -> pl.DataFrame:
+    def changes(self, until: Position) -> pl.DataFrame:
         """Every change of every deal up to a commit."""
         return self._db._store.changes(until)
 

@@ -13,6 +13,7 @@ from dealdb.errors import QueryError, SchemaError
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Field
+    from dealdb.store.log.entry import Position
     from dealdb.store.replica.snapshot import Snapshot
 
 Rows: TypeAlias = pl.DataFrame | Sequence[Mapping[str, object]]
@@ -41,7 +42,7 @@ class DealSource(Protocol):
         A name that no column has is left to the caller, who reports it.
         """
 
-    def changes(self, until: int) -> pl.DataFrame | None:
+    def changes(self, until: Position) -> pl.DataFrame | None:
         """Table ``history`` of ``sql``: all changes up to a commit; None where no history is at hand."""
 
     def query_texts(self) -> QueryTexts | None:
@@ -71,7 +72,7 @@ class FixedDeals:
         """The deals, whichever columns are asked for."""
         return self._snapshot
 
-    def changes(self, until: int) -> None:
+    def changes(self, until: Position) -> None:
         """No history."""
 
     def query_texts(self) -> None:

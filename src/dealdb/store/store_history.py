@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from dealdb.store.commit.definitions import Definitions
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
+    from dealdb.store.facts.following.fixed import FixedFacts
     from dealdb.store.facts.following.follower import FactsLog
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.history.index.one_deal import DealHistories
+    from dealdb.store.log.entry import Position
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.other_programs import OtherPrograms
 
@@ -59,12 +61,12 @@ class StoreHistory:
             self._lazy_histories = DealHistories(self.link, self.keys, self._cache)
         return history_of(self.link, self.keys, deal_id, self._lazy_histories)
 
-    def changes(self, until: int) -> pl.DataFrame:
+    def changes(self, until: Position) -> pl.DataFrame:
         """Every change of every deal up to a commit; see ``changes.changes_of``."""
         from dealdb.store.history.changes import changes_of
 
         self._others.shown()
-        return changes_of(self.link, self.keys, until)
+        return changes_of(self.link, self.keys, until.seq)
 
     def feed(self, since: Since, timeout_s: float | None) -> Feed:
         """Commits as they happen, over a socket besides the pool's; see ``Feed``."""
@@ -83,13 +85,13 @@ class StoreHistory:
             return others
         return snapshot_of(replica_as_of(self.link, self.keys, when, zone))
 
-    def after(self, seq: int) -> Snapshot:
+    def after(self, position: Position) -> Snapshot:
         """All deals as they were after a commit; see ``as_of.replica_at``."""
         from dealdb.store.history.as_of import replica_at
         from dealdb.store.replica.snapshot import snapshot_of
 
         self._others.shown()
-        return snapshot_of(replica_at(self.link, self.keys, seq))
+        return snapshot_of(replica_at(self.link, self.keys, position.seq))
 
     def zone_for(self, when: object) -> tzinfo:
         """Zone in which a date begins and ends: the pipeline's, one round trip; UTC for what is no plain date."""
@@ -135,3 +137,8 @@ class StoreHistory:
         """The history of all deals as it happened; see ``FactsLog.event``."""
         self._others.shown()
         return self._facts.event(known, assume)
+
+    def fixed_facts(self) -> FixedFacts:
+        """The history of all deals up to now, to which no later commit is added; see ``FactsLog.fixed``."""
+        self._others.shown()
+        return self._facts.fixed()

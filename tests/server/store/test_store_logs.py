@@ -17,6 +17,7 @@ from dealdb.connection import Link
 from dealdb.store import Store
 from dealdb.store.archive.manifest import Manifest, read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.log.entry import Position
 from servers import Server
 
 SECRET = "secret-of-a-deal"
@@ -113,7 +114,7 @@ def test_a_page_of_the_log(store: Store, log: pytest.LogCaptureFixture) -> None:
     log.clear()
     store.snapshot()
     assert lines(log, "live.columns", "DEBUG") == [line.format(1, seq + 1)]
-    store.changes(seq + 1)
+    store.changes(Position(seq + 1))
     assert lines(log, "history.reading", "DEBUG") == [line.format(seq + 1, seq + 1)]
 
 

@@ -57,6 +57,7 @@ from dealdb.store.history.changes import history_in, history_of
 from dealdb.store.history.index.one_deal import DealHistories
 from dealdb.store.history.reading import read_history
 from dealdb.store.live.columns import LiveColumns
+from dealdb.store.log.entry import Position
 from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import snapshot_of
@@ -835,7 +836,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert events == self.model.events(deal), "history of a deal"
         # one that has read a part of it already, and one that reads all of it
         facts = self.facts_log.recorded() if self.looks % 2 else store.facts()
-        changes = store.changes(self.seq).filter(pl.col("id") != "before")
+        changes = store.changes(Position(self.seq)).filter(pl.col("id") != "before")
         assert_told(facts, changes.sort("seq", maintain_order=True), self.past.times)
         view = self.model.view(folded.schema)
         if self.model.is_told_alike():

@@ -17,6 +17,9 @@ from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_moment
 from dealdb.model.names import unknown
 from dealdb.query import FixedDeals, QueryEngine
+from dealdb.store.history.feed_start import vector_in
+from dealdb.store.log.entry import Position
+from dealdb.store.partitions.vector import position_named
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -38,12 +41,12 @@ class Begin:
     said
         In words.
     at
-        The day from whose start on changes count, the last moment before, or the number of the last commit before.
+        The day from whose start on changes count, the last moment before, or the last commit before.
     """
 
     text: str
     said: str
-    at: date | datetime | int
+    at: date | datetime | Position
 
     @property
     def day(self) -> date | None:
@@ -66,6 +69,8 @@ def begin_of(asked: PageRequest, since: str) -> Begin:
     db, locale = asked.db, asked.locale
     if since == LAST_VISIT:
         return _since_visit(asked)
+    if vector_in(since) is not None:
+        return _since_commit(db, since)
     today = datetime.now(time_zone(db.pipeline.zone)).date()
     day = day_named(since, today)
     if day is None and not since[:1].isdigit():
@@ -108,8 +113,9 @@ def _since_commit(db: DealDatabase, token: str) -> Begin:
         db.changes(token, timeout_s=0).close()
     except FeedReset as error:
         raise QueryError(str(error)) from error
-    number = token.partition("-")[0]
-    return Begin(text=token, at=int(number), said=f"since the commit {number}")
+    at = position_named(token)
+    said = "since the commits of the token" if vector_in(token) else f"since the commit {at.seq}"
+    return Begin(text=token, at=at, said=said)
 
 
 def _read(since: str) -> datetime | date:
@@ -177,7 +183,7 @@ def changed_since(
 
 def _past(db: DealDatabase, begin: Begin) -> Snapshot:
     """The deals of before: as they were, for a day; as they were recorded, for what someone looked at."""
-    if isinstance(begin.at, int):
+    if isinstance(begin.at, Position):
         return LiveDeals(db).after(begin.at)
     if isinstance(begin.at, datetime):
         return db.as_of(begin.at).snapshot

@@ -19,6 +19,7 @@ from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_link
 from dealdb.errors import QueryError
+from dealdb.store.log.entry import Position
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -65,7 +66,7 @@ def show(asked: PageRequest) -> Shown:
             "csv": asked.data_link(".csv"),
         },
         data=lambda: {
-            "since": since if isinstance(begin.at, int) else begin.at,
+            "since": since if isinstance(begin.at, Position) else begin.at,
             "lists": [
                 {
                     "name": each.kind.name,

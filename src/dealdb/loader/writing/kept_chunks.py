@@ -11,7 +11,7 @@ from dealdb.store.live.worker import Worker
 _REJECT_BYTES = 500
 
 
-class KeptChunks:
+class HeldChunks:
     """
     Chunks of a small source, so that it is read once; of one that unpacks to more, none.
 

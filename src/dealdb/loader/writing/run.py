@@ -29,7 +29,7 @@ from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.findings import Findings, repeated_lines
-from dealdb.loader.writing.kept_chunks import KeptChunks, ahead
+from dealdb.loader.writing.kept_chunks import HeldChunks, ahead
 from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.row_moments import RowMoments
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
@@ -244,7 +244,7 @@ class Load:
     def _decide_first(self) -> Iterator[Chunk]:
         small = (self._source.bytes_total or 0) <= KEPT_BYTES
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
-        kept = KeptChunks(self._source, 4 * KEPT_BYTES if small else 0)
+        kept = HeldChunks(self._source, 4 * KEPT_BYTES if small else 0)
         self._again = kept.again
         for chunk in ahead(self._source.chunks()):
             self._look_at(chunk)

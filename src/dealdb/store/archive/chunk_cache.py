@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from dealdb import folders
 from dealdb.errors import ConfigError
@@ -63,6 +64,18 @@ def make_cache(where: bool | Path | str, megabytes: int) -> ChunkCache | None:  
         msg = f"cache must be True, False or the full path of a folder: got {where!r}"
         raise ConfigError(msg)
     return None if folder is None else ChunkCache(folder, megabytes * 1_000_000)
+
+
+class CachedChunks(Protocol):
+    """Where chunks are looked for before the server is asked for them, and kept when it was."""
+
+    def find(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Those of some chunks that are there and whole, by their digest."""
+        ...
+
+    def keep(self, chunks: Mapping[str, bytes]) -> None:
+        """Add chunks, by their digest."""
+        ...
 
 
 class ChunkCache:

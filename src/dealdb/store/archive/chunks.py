@@ -21,7 +21,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused, StoreDamaged
 from dealdb.model.schema import Schema
-from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.chunk_cache import CachedChunks, ChunkCache
 from dealdb.store.archive.digest import checked_digest, digest_of, is_whole
 from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of, runs_of
@@ -184,7 +184,7 @@ class Columns:
 
 
 def read_blobs(
-    link: Link, keys: Keys, digests: list[str], cache: ChunkCache | None
+    link: Link, keys: Keys, digests: list[str], cache: CachedChunks | None
 ) -> dict[str, bytes] | None:
     """Bytes of chunks by their digests, or None when one is missing or not what was written."""
     blobs = cache.find(digests) if cache else {}

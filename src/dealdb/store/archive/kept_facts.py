@@ -18,7 +18,7 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.chunk_cache import CachedChunks
 from dealdb.store.archive.chunks import in_threads, read_blobs
 from dealdb.store.archive.digest import checked_digest, digest_of
 from dealdb.store.bounds.parquet import extent_of
@@ -87,7 +87,7 @@ class KeptFacts:
         link: Link,
         keys: Keys,
         schemas: Mapping[str, Mapping[str, pl.DataType]],
-        cache: ChunkCache | None = None,
+        cache: CachedChunks | None = None,
     ) -> dict[str, pl.DataFrame] | None:
         """
         Some tables, or None where a piece is missing or not what was written.

@@ -20,6 +20,18 @@ _AT_ONCE = 32
 _MAX_TRIES = 20
 
 
+def facts_in(frame: pl.DataFrame) -> pl.DataFrame:
+    """
+    Facts as they are written, with the columns of ``FACT_COLUMNS``.
+
+    Raises
+    ------
+    ValueError
+        If a row is no fact.
+    """
+    return checked_facts(frame.select(pl.col(n).cast(t) for n, t in FACT_COLUMNS.items()))
+
+
 class FactWriter:
     """Writes facts of one collection."""
 
@@ -51,15 +63,25 @@ class FactWriter:
         ----
         One round trip for 80,000 facts; some more where fields or stages are new.
         """
-        table = checked_facts(facts.select(pl.col(n).cast(t) for n, t in FACT_COLUMNS.items()))
+        table = facts_in(facts)
         if table.is_empty():
             return 0
         wanted = list(fields)
         self._definitions.declare(wanted)
         self._definitions.cover_stages(stages)
+        return self.write(table, wanted)
+
+    def write(self, table: pl.DataFrame, fields: Sequence[Field]) -> int:
+        """
+        Write the facts of ``facts_in``, of fields that the collection has, in commits of some thousands; how many.
+
+        Cost
+        ----
+        One round trip for 80,000 facts.
+        """
         payloads = [packed(piece) for piece in table.iter_slices(_FACTS)]
         for first in range(0, len(payloads), _AT_ONCE):
-            self._send(payloads[first : first + _AT_ONCE], wanted)
+            self._send(payloads[first : first + _AT_ONCE], fields)
         return len(payloads)
 
     def _send(self, payloads: Sequence[bytes], fields: Sequence[Field]) -> None:

@@ -15,6 +15,7 @@ from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import COMMITS_SCHEMA, LIVES_SCHEMA, Facts
 from dealdb.store.facts.fold import changes_of_field
 from dealdb.store.ledger.ledger import Ledger
+from dealdb.store.ledger.tables import FOLLOWED
 
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -204,7 +205,7 @@ def present_pipeline(ledger: Ledger) -> Pipeline:
 
 def deal_commits(commits: pl.DataFrame) -> pl.DataFrame:
     """Commits that changed deals or what is known of them."""
-    is_other = pl.col("kind").is_in(["schema", "pipeline"])
+    is_other = pl.col("kind").is_in(["schema", "pipeline", FOLLOWED])
     return commits.filter(~is_other).select(pl.col(n).cast(t) for n, t in COMMITS_SCHEMA.items())
 
 

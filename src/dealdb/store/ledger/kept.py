@@ -11,7 +11,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
-from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.chunk_cache import CachedChunks
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.bounds.wall import LAST_MS, Reading
 from dealdb.store.encoding import FACT_COLUMNS, checked_facts
@@ -37,7 +37,7 @@ def read_tables(
     keys: Keys,
     generation: Generation,
     names: Collection[str],
-    cache: ChunkCache | None = None,
+    cache: CachedChunks | None = None,
 ) -> dict[str, pl.DataFrame] | None:
     """
     Some tables as of a checkpoint, or None where a piece is missing or not what dealdb wrote.

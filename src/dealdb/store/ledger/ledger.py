@@ -168,8 +168,14 @@ class Ledger:
         all after it.
         """
         frame = self._tables["commits"].table().with_row_index("seq", offset=1)
-        at = pl.col("time_ms").cum_min(reverse=True)
+        at = _counts_from(frame)
         return frame.select(pl.col("seq").cast(pl.UInt32), at.alias("at"), "who", "kind", "time_ms")
+
+    def moment_of(self, seq: int) -> int | None:
+        """From when on a commit counts, as ``commits`` has it; None where there is none."""
+        rest = self._tables["commits"].table().slice(max(0, seq - 1))
+        found = rest.select(_counts_from(rest).alias("at"))["at"]
+        return int(found[0]) if len(found) else None
 
     def until(self, ms: int | None) -> int:
         """Number of the last commit that is not later than a moment; of the last one for None."""
@@ -314,6 +320,11 @@ class Ledger:
             facts = unpacked_facts(entry.data)
             seq = pl.lit(entry.position.seq, pl.UInt32).alias("seq")
             self.imported.append(facts.with_row_index("place").with_columns(seq))
+
+
+def _counts_from(commits: pl.DataFrame) -> pl.Expr:
+    # commits of several logs say it themselves: each log has a clock, and an order, of its own
+    return pl.col("at") if "at" in commits.columns else pl.col("time_ms").cum_min(reverse=True)
 
 
 def _places_of(run: Sequence[Entry]) -> pl.DataFrame:

@@ -33,6 +33,8 @@ TABLES: dict[str, dict[str, pl.DataType]] = {
     "gone": _IDS,
     "imported": {"seq": pl.UInt32(), "place": pl.UInt32(), **FACT_COLUMNS},
 }
+# kind of a commit by which a partition got the fields or stages of the first one: nothing has changed with it
+FOLLOWED = "followed"
 _CELLS = "cells:"
 # a scan slows down with their number, and joining them copies the table
 _MOST_CHUNKS = 32

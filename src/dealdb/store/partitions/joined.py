@@ -120,11 +120,7 @@ class JoinedColumns:
                     pieces[number] = self._partitions[number].snapshot(names)
             else:
                 return pieces
-        where, keys = self._partitions[0].link.settings.where, self._partitions[0].keys
-        raise StoreDamaged(
-            f"{where}: a partition of {keys.collection!r} has fields that the first one has not: a part of the "
-            "collection was set back to an older state, or removed"
-        )
+        raise fields_ahead(self._partitions[0])
 
 
 def _is_behind(pieces: Sequence[Snapshot]) -> bool:
@@ -137,6 +133,14 @@ def _not_covered(pieces: Sequence[Snapshot]) -> list[int]:
     """Partitions that have fields which the head has not, or narrower."""
     head = pieces[0].schema
     return [number for number, piece in enumerate(pieces) if not covers(head, piece.schema)]
+
+
+def fields_ahead(head: Partition) -> StoreDamaged:
+    """Error for a partition that has what the head has not had."""
+    return StoreDamaged(
+        f"{head.link.settings.where}: a partition of {head.keys.collection!r} has fields that the first one has not: "
+        "a part of the collection was set back to an older state, or removed"
+    )
 
 
 def joined(

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from dealdb.errors import NotOnPartitions
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from dealdb.model.schema import Field
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.load_notes import Marked
-    from dealdb.store.facts.assumed import Assume
-    from dealdb.store.facts.facts import Facts
-    from dealdb.store.replica.snapshot import Snapshot
-    from dealdb.store.upkeep.repair import RepairReport
 
 
 def cannot(what: str) -> NotOnPartitions:
@@ -41,47 +32,7 @@ class NotYet:
     def _refuse(self, what: str) -> Never:
         raise cannot(what)
 
-    def changes(self, until: int) -> pl.DataFrame:  # noqa: ARG002  # the store's signature
-        """The changes of all deals."""
-        self._refuse("the table of all changes")
-
-    def after(self, seq: int) -> Snapshot:  # noqa: ARG002  # likewise
-        """The deals after a commit."""
-        self._refuse("the deals after a commit")
-
-    def facts(self) -> Facts:
-        """The history as it was recorded."""
-        self._refuse("metrics on history")
-
-    def event_facts(
-        self,
-        known: datetime | date | None = None,  # noqa: ARG002  # likewise
-        assume: Assume = "birth",  # noqa: ARG002  # likewise
-    ) -> Facts:
-        """The history as it happened."""
-        self._refuse("metrics on history")
-
-    def event_as_of(self, when: datetime | date, known: datetime | date | None) -> Snapshot:  # noqa: ARG002  # likewise
-        """The deals of a moment, as it is known."""
-        self._refuse("as_of with time='event'")
-
-    def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
-        """Facts that were imported."""
-        self._refuse("imported history")
-
-    def spans(self) -> pl.DataFrame:
-        """First and last facts."""
-        self._refuse("the span of the history")
-
-    def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:  # noqa: ARG002  # likewise
-        """Facts of the past."""
-        self._refuse("imported history")
-
-    def repair_facts(self) -> RepairReport:
-        """A repair of what is kept for metrics."""
-        self._refuse("a repair")
-
-    def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:  # noqa: ARG002  # likewise
+    def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:  # noqa: ARG002  # the store's signature
         """A backup."""
         self._refuse("a backup")
 

@@ -19,6 +19,7 @@ from dealdb.store.partitions.begin import Beginning
 from dealdb.store.partitions.layout import partition_of
 from dealdb.store.partitions.not_yet import NotYet
 from dealdb.store.partitions.partition import Partition
+from dealdb.store.partitions.past.reads import PartitionedPast
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _MAX_TRIES = 5
 
 
-class PartitionedReads(NotYet):
+class PartitionedReads(PartitionedPast, NotYet):
     """
     What is read of a collection of several partitions, and what there is once in it.
 
@@ -65,6 +66,7 @@ class PartitionedReads(NotYet):
         read: Callable[[], ReadHashes] | None = None,
     ) -> None:
         self.link = link
+        self._cache = cache
         self._beginning = Beginning(link, Keys(collection), partitions)
         build = partial(
             Partition, link, collection, actor, cache, durability,
@@ -199,16 +201,6 @@ class PartitionedReads(NotYet):
 
         keys = Keys(self.keys.collection)
         return PartitionedFeed(self.link.apart(), keys, self._partitions, since, timeout_s)
-
-    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
-        """Since when some deals stand in their stages; see ``FactsLog.stage_entries``."""
-        by_partition: dict[Partition, list[str]] = {}
-        for deal_id in ids:
-            by_partition.setdefault(self._of(deal_id), []).append(deal_id)
-        found: dict[str, tuple[str, int]] = {}
-        for part, some in by_partition.items():
-            found |= part.stage_entries(some)
-        return found
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """Deals by id; see ``Store.get_many``. One round trip; two more after the schema changed."""

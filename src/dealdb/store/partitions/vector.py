@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dealdb.store.history.feed_start import token_of, vector_token
+from dealdb.store.history.feed_start import token_of, vector_in, vector_token
 from dealdb.store.log.entry import Position
 
 _BETWEEN, _WITHIN = b" ", b"-"
@@ -41,6 +41,23 @@ def token_at(position: Position) -> str:
     if _WITHIN not in position.hash:
         return token_of(position)
     return vector_token(positions_of(position, 0))
+
+
+def position_named(token: str) -> Position:
+    """
+    The position that ``token_at`` has made a token of.
+
+    Examples
+    --------
+    >>> position_named("4-f5c5c5545f2ac921")
+    Position(seq=4, hash=b'f5c5c5545f2ac921')
+    >>> position_named("p2:AAAAAAAAAAT1xcVUXyrJIQAAAAAAAAAAAAAAAAAAAAA")
+    Position(seq=4, hash=b'4-f5c5c5545f2ac921 0-')
+    """
+    if (points := vector_in(token)) is not None:
+        return vector_of([Position(seq, chain) for seq, chain in points])
+    number, _, chain = token.partition("-")
+    return Position(int(number), chain.encode())
 
 
 def positions_of(vector: Position, partitions: int) -> list[Position]:

@@ -59,3 +59,19 @@ def test_a_filter_looks_at_one_state_of_the_present(
         monkeypatch.setattr(QueryEngine, "find", find_and_save)
         page = board.data(f"/changes.json?{urlencode({'since': begin, 'where': 'amount > 1'})}")
     assert [(each["name"], each["deals"][0]["amount"]) for each in page["lists"]] == [("raised", 2)]
+
+
+def test_what_changed_since_the_commits_of_all_partitions(
+    server: Server, open_board: Callable[..., Browser]
+) -> None:
+    with DealDatabase.from_url(f"unix://{server.socket}", partitions=4) as db:
+        db.loader.load([{"id": n, "stage": "Lead", "amount": n} for n in range(20)], rejects=False)
+        begin = db.changes().token
+        for n in range(5):
+            db.update_deal(n, amount=100 + n)
+        db.delete_deal(9)
+        board = open_board(db)
+        found = board.data(f"/changes.json?{urlencode({'since': begin})}")["lists"]
+        other = begin.replace("p4:", "p8:")
+        assert board.ask(f"/changes?{urlencode({'since': other})}")[0] == 400
+    assert {each["name"]: len(each["deals"]) for each in found} == {"raised": 5, "deleted": 1}

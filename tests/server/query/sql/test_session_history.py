@@ -12,6 +12,7 @@ from dealdb.database import LiveDeals
 from dealdb.errors import QueryError
 from dealdb.query import QueryEngine
 from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.log.entry import Position
 from servers import Server
 
 
@@ -62,9 +63,9 @@ class Asked(LiveDeals):
 
     def __init__(self, db: DealDatabase) -> None:
         super().__init__(db)
-        self.until: list[int] = []
+        self.until: list[Position] = []
 
-    def changes(self, until: int) -> pl.DataFrame:
+    def changes(self, until: Position) -> pl.DataFrame:
         self.until.append(until)
         return super().changes(until)
 

@@ -25,24 +25,14 @@ TRIED = {
 }  # fmt: skip
 
 REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
-    "as_of in event time": lambda db, _: db.as_of("2030-01-01", time="event"),
-    "pinned": lambda db, _: db.pinned(),
-    "repair of facts": lambda db, _: db.repair(facts=True),
     "backup": lambda db, folder: db.backup(folder / "file"),
     "restore": lambda db, folder: db.restore(folder / "file"),
-    "history.load": lambda db, _: db.history.load(
-        [{"id": "1", "at": "2026-01-01", "field": "name", "value": "x"}], rejects=False
-    ),
-    "history.span": lambda db, _: db.history.span(),
     "load with resume": lambda db, folder: db.loader.load(csv(folder), resume=True),
     "load with at": lambda db, folder: db.loader.load(csv(folder), at="2026-01-01"),
     "dry run with at": lambda db, folder: db.loader.load(
         csv(folder), at="2026-01-01", dry_run=True
     ),
     "load with delete_missing": lambda db, folder: db.loader.load(csv(folder), delete_missing=True),
-    "sql of the history": lambda db, _: db.query.sql("SELECT count(*) FROM history"),
-    "waterfall": lambda db, _: db.analytics.waterfall(since="2026-01-01"),
-    "time_in_stage": lambda db, _: db.analytics.time_in_stage(),
 }
 
 
@@ -120,7 +110,7 @@ def test_a_store_of_partitions_has_all_methods_of_a_store() -> None:
         return {name for name in dir(kind) if name[0] != "_"}
 
     # what only the store of one piece is asked for, by itself
-    own = {"renew", "after", "to_settle"}
+    own = {"renew", "to_settle"}
     assert methods(Store) - methods(PartitionedStore) <= own
     for name in methods(NotYet):
         mine, theirs = (inspect.signature(getattr(kind, name)) for kind in (NotYet, Store))

@@ -1,1 +1,1 @@
-"""Facts that a process keeps, and brings up to date by the commits since: stage_entries → continued → follower."""
+"""Facts that a process keeps and brings up to date by commits: stage_entries → continued → fixed → follower."""

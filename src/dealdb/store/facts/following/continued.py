@@ -12,9 +12,10 @@ from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.following.stage_entries import part_of
 from dealdb.store.facts.from_log import present_pipeline
 from dealdb.store.ledger.ledger import Ledger
+from dealdb.store.ledger.tables import FOLLOWED
 
-# what deals are changed by; all other commits say something of deals that they do not name
-_OF_DEALS = ("add", "set", "delete")
+# what deals are changed by, or nothing is; all other commits say something of deals that they do not name
+_PLAIN = ("add", "set", "delete", FOLLOWED)
 # one deal in so many may have been touched: with more of them, all are looked at
 SHARE = 20
 
@@ -45,7 +46,9 @@ class FactsBase:
     def of(cls, ledger: Ledger, assume: Assume) -> FactsBase:
         """Facts of all commits, from a look at all deals."""
         seq = ledger.position.seq
-        return cls(seq, _moment_of(ledger, seq), assume, event_facts(ledger, seq, assume))
+        # first: it reads the commits together with all else
+        facts = event_facts(ledger, seq, assume)
+        return cls(seq, ledger.moment_of(seq), assume, facts)
 
     def continued(self, ledger: Ledger, share: int = SHARE) -> Facts | None:
         """
@@ -82,11 +85,11 @@ class FactsBase:
         """Whether the commits since say nothing of other deals than those that they name."""
         kinds = ledger.table("commits")["kind"].slice(self.seq)
         return (
-            bool(kinds.is_in(_OF_DEALS).all())
+            bool(kinds.is_in(_PLAIN).all())
             # where nobody has said what the stages mean, their names propose it
             and present_pipeline(ledger) == self.facts.pipeline
             # where the clock was set back, commits of before count from an earlier moment on
-            and _moment_of(ledger, self.seq) == self.at
+            and ledger.moment_of(self.seq) == self.at
         )
 
     def _currencies(self, part: Ledger, old: Facts) -> frozenset[str | None] | None:
@@ -105,12 +108,6 @@ class FactsBase:
         # what is left of several is known only where none of them can have gone
         is_kept = now == whole if len(whole) == 1 else len(whole) > 1 and before <= now
         return whole | now if is_kept else None
-
-
-def _moment_of(ledger: Ledger, seq: int) -> int | None:
-    times = ledger.table("commits")["time_ms"].slice(max(0, seq - 1))
-    found = times.min()
-    return found if isinstance(found, int) else None
 
 
 def _touched_since(ledger: Ledger, seq: int) -> pl.Series:

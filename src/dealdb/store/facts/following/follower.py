@@ -10,14 +10,13 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
-from dealdb.model.fiscal import time_zone
-from dealdb.model.moments import end_of_day_ms
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.following.continued import FactsBase
+from dealdb.store.facts.following.fixed import FixedFacts, known_until
 from dealdb.store.facts.following.stage_entries import StageEntries
 from dealdb.store.facts.from_log import present_pipeline, present_schema, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
@@ -104,20 +103,31 @@ class FactsLog:
         first time reads all fields. After commits of few deals, a scan for the rows of these.
         """
         with self._lock:
+            return self._event(self._current(), known, assume)
+
+    def fixed(self) -> FixedFacts:
+        """
+        The history up to now, to which no later commit is added.
+
+        Cost
+        ----
+        As of ``event``; what is first asked of it later costs no further round trip than that of its fields.
+        """
+        with self._lock:
             ledger = self._current()
-            zone = time_zone(present_pipeline(ledger).zone)
-            until = ledger.until(None if known is None else end_of_day_ms(known, zone))
-            if (until, assume) not in self._events:
-                # a few views, not one for each moment that was ever asked for
-                while len(self._events) >= _MOST_VIEWS:
-                    self._events.pop(next(iter(self._events)))
-                is_present = until == ledger.position.seq
-                self._events[until, assume] = (
-                    self._present(ledger, assume)
-                    if is_present
-                    else event_facts(ledger, until, assume)
-                )
-            return self._events[until, assume]
+            return FixedFacts(ledger, self._event(ledger, None, "birth"))
+
+    def _event(self, ledger: Ledger, known: datetime | date | None, assume: Assume) -> Facts:
+        until = known_until(ledger, known)
+        if (until, assume) not in self._events:
+            # a few views, not one for each moment that was ever asked for
+            while len(self._events) >= _MOST_VIEWS:
+                self._events.pop(next(iter(self._events)))
+            is_present = until == ledger.position.seq
+            self._events[until, assume] = (
+                self._present(ledger, assume) if is_present else event_facts(ledger, until, assume)
+            )
+        return self._events[until, assume]
 
     def _present(self, ledger: Ledger, assume: Assume) -> Facts:
         """Facts of all commits, of which few are newer than what is known."""
