@@ -36,6 +36,7 @@ SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
+PARTED_LOADS = "tests/server/store/partitions/loading/test_loads.py"
 PARTITION, BEGIN = (
     f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
 )
@@ -1727,6 +1728,34 @@ MUTANTS = [
         "            pieces[0] = self._partitions[0].snapshot(names)\n",
         "            pass\n",
         PARTITION,
+    ),
+    Mutant(
+        "a load into partitions tells of itself only where it has written",
+        "../loader/writing/sending.py",
+        "            self._trail.begin(self._store, self._begun)\n",
+        "            pass\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "a load is resumed from the place that the first partition has",
+        "../loader/writing/resume.py",
+        "        lasts: Sequence[Bookmark | None] = bookmarks or [None] * len(since)\n",
+        "        lasts: Sequence[Bookmark | None] = (bookmarks[:1] or [None]) * len(since)\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "deals are deleted by a revision of another partition",
+        "../loader/writing/delete_missing.py",
+        "        latest = self.revs[piece]\n",
+        "        latest = max(self.revs)\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "a load goes on whatever one of the partitions has lost",
+        "../loader/writing/resume.py",
+        "        if marked is None or last is None or not piece.has(last.since):\n            return []\n",
+        "        if marked is None or last is None:\n            continue\n",
+        PARTED_LOADS,
     ),
 ]
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from dealdb.model.schema import Field
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
-    from dealdb.store.commit.load_notes import Marked
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.history.feed import Feed
@@ -112,7 +111,3 @@ class NotYet:
     def restore(self, path: Path, tell: Tell) -> RestoreReport:  # noqa: ARG002  # likewise
         """A restore."""
         self._refuse("a restore")
-
-    def take_over(self, load: str) -> Marked | None:  # noqa: ARG002  # likewise
-        """The note of a load that died."""
-        self._refuse("a load that is resumed")

@@ -40,22 +40,10 @@ REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
         [{"id": "1", "at": "2026-01-01", "field": "name", "value": "x"}], rejects=False
     ),
     "history.span": lambda db, _: db.history.span(),
-    "load with resume": lambda db, folder: db.loader.load(csv(folder), resume=True),
-    "load with at": lambda db, folder: db.loader.load(csv(folder), at="2026-01-01"),
-    "dry run with at": lambda db, folder: db.loader.load(
-        csv(folder), at="2026-01-01", dry_run=True
-    ),
-    "load with delete_missing": lambda db, folder: db.loader.load(csv(folder), delete_missing=True),
     "sql of the history": lambda db, _: db.query.sql("SELECT count(*) FROM history"),
     "waterfall": lambda db, _: db.analytics.waterfall(since="2026-01-01"),
     "time_in_stage": lambda db, _: db.analytics.time_in_stage(),
 }
-
-
-def csv(folder: Path) -> Path:
-    path = folder / "deals.csv"
-    path.write_text("id,name\n9,loaded\n")
-    return path
 
 
 @pytest.fixture
@@ -126,7 +114,7 @@ def test_a_store_of_partitions_has_all_methods_of_a_store() -> None:
         return {name for name in dir(kind) if name[0] != "_"}
 
     # what only the store of one piece is asked for, by itself
-    own = {"renew", "after", "to_settle"}
+    own = {"renew", "after", "to_settle", "has", "take_over"}
     assert methods(Store) - methods(PartitionedStore) <= own
     for name in methods(NotYet):
         mine, theirs = (inspect.signature(getattr(kind, name)) for kind in (NotYet, Store))
