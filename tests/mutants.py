@@ -1193,7 +1193,7 @@ MUTANTS = [
     Mutant(
         "two restores at once",
         "backup/restore_begin.lua",
-        "if lease and lease ~= token then return {'busy'} end",
+        "if lease and lease ~= token and ARGV[3] ~= 'again' then return {'busy'} end",
         "",
         RESTORE,
     ),
@@ -1263,8 +1263,8 @@ MUTANTS = [
     Mutant(
         "a restore that fails leaves what it wrote",
         "backup/claim.py",
-        '            self.clear()\n            self._link.call("EVAL", _LEAVE',
-        '            self._link.call("EVAL", _LEAVE',
+        "            self.clear()\n            self.leave()\n",
+        "            self.leave()\n",
         RESTORE,
     ),
     Mutant(
@@ -1325,21 +1325,21 @@ MUTANTS = [
     ),
     Mutant(
         "the whole of a backup is not compared",
-        "backup/checking.py",
+        "backup/piece.py",
         "if part.kind == END and self.end.sha256 != before:",
         "if False:",
         DAMAGE,
     ),
     Mutant(
         "the chain of a backup is not followed",
-        "backup/checking.py",
-        "_must(follows(last, entry),",
-        "_must(True,",
+        "backup/piece.py",
+        "must(follows(last, entry),",
+        "must(True,",
         DAMAGE,
     ),
     Mutant(
         "the deals of a backup's history are not compared",
-        "backup/checking.py",
+        "backup/piece.py",
         "if not known.column(self.head.rows).equals(pl.concat(parts), null_equal=True):",
         "if False:",
         DAMAGE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from dealdb.errors import NotOnPartitions
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.model.schema import Field
-    from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.history.feed import Feed
@@ -103,11 +101,3 @@ class NotYet:
     def reshape(self) -> Reshape:
         """Another name or type of a field."""
         self._refuse("another name or type of a field, or its removal,")
-
-    def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:  # noqa: ARG002  # likewise
-        """A backup."""
-        self._refuse("a backup")
-
-    def restore(self, path: Path, tell: Tell) -> RestoreReport:  # noqa: ARG002  # likewise
-        """A restore."""
-        self._refuse("a restore")

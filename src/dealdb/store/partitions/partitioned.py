@@ -12,7 +12,7 @@ from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.deal import DealPlace, SaveResult, Written
 from dealdb.store.partitions.layout import partition_of
-from dealdb.store.partitions.loading.loads import PartitionedLoads
+from dealdb.store.partitions.loading.backups import PartitionedBackups
 from dealdb.store.partitions.partition import Partition
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.doctor import Finding
 
 
-class PartitionedStore(PartitionedLoads):
+class PartitionedStore(PartitionedBackups):
     """
     One collection of several partitions in one database, with the methods and parameters of ``Store``.
 

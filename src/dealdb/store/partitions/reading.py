@@ -14,7 +14,7 @@ from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.durability import Durability
 from dealdb.store.deal import Deal, deal_from
 from dealdb.store.hashes import as_dict
-from dealdb.store.keys import Keys
+from dealdb.store.keys import Keys, check_format
 from dealdb.store.partitions.begin import Beginning
 from dealdb.store.partitions.layout import partition_of
 from dealdb.store.partitions.not_yet import NotYet
@@ -87,8 +87,11 @@ class PartitionedReads(NotYet):
     def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Replies to reads, once the collection was found to be made as it was. One round trip to each node."""
         # first: the last of all is answered after all others, also in a cluster
-        layout, form, *replies = self.link.calls([*self._beginning.looks, *commands], retry=True)
+        looks = [*self._beginning.looks, ("HGET", self.keys.meta, "format")]
+        layout, form, of_head, *replies = self.link.calls([*looks, *commands], retry=True)
         self._beginning.check(layout, form)
+        # as long as a collection is being restored, its head says so, and other partitions may be whole already
+        check_format(self.keys, of_head)
         return replies
 
     # fields and stages -----------------------------------------------------------------------------

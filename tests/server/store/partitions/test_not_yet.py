@@ -31,8 +31,6 @@ REFUSED: dict[str, Callable[[DealDatabase, Path], object]] = {
     "repair": lambda db, _: db.repair(),
     "repair from history": lambda db, _: db.repair(from_history=True),
     "repair of facts": lambda db, _: db.repair(facts=True),
-    "backup": lambda db, folder: db.backup(folder / "file"),
-    "restore": lambda db, folder: db.restore(folder / "file"),
     "rename_field": lambda db, _: db.rename_field("seats", "places"),
     "retype_field": lambda db, _: db.retype_field("seats", "text"),
     "drop_field": lambda db, _: db.drop_field("seats"),
