@@ -1419,8 +1419,8 @@ class DealDatabase:
         ``StoreDamaged``, which says that a restore is under way. What a killed one has left, the next removes.
 
         The collection gets as many partitions as ``partitions`` says where it was opened; without that, as many as the
-        file was taken of, and on a cluster 64 for one that was not made of them. In another number than before, revisions
-        are counted anew in each partition.
+        file was taken of, and on a cluster 64 for one that was not made of them. In another number than before,
+        revisions are counted anew in each partition.
 
         Parameters
         ----------

@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 from dealdb.model.notebook import InNotebook
 from dealdb.store.history.reading import moment_of
 from dealdb.store.log.entry import Entry, Position
-from dealdb.store.partitions.vector import vector_of
 
 # what is being done, how much of it is done, of how much, and of what
 Tell: TypeAlias = Callable[[str, int, int, str], None]
@@ -87,8 +86,9 @@ def position_of(pieces: Sequence[Position]) -> tuple[int, str]:
     """``seq`` and ``hash`` of a report on these pieces, in their order."""
     if len(pieces) == 1:
         return pieces[0].seq, pieces[0].hash.decode()
-    seq, chains = vector_of(pieces)
-    return seq, sha256_of(chains).hexdigest()[:16] if seq else ""
+    seq = sum(each.seq for each in pieces)
+    chains = " ".join(f"{each.seq}-{each.hash.decode()}" for each in pieces)
+    return seq, sha256_of(chains.encode()).hexdigest()[:16] if seq else ""
 
 
 def report_of(

@@ -23,6 +23,7 @@ from dealdb.store.archive.segments import complete, entries_of
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.backup.checking import open_backup
 from dealdb.store.backup.claim import Claim
+from dealdb.store.backup.dividing import divided
 from dealdb.store.backup.piece import Backup
 from dealdb.store.backup.reports import RestoreReport, Tell, position_of
 from dealdb.store.commit.change import version_of
@@ -30,7 +31,6 @@ from dealdb.store.history.confirm import newest
 from dealdb.store.keys import FORMAT, FORMAT_OF_FACTS, Keys
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import has_position
-from dealdb.store.partitions.loading.dividing import divided
 
 # cells, and bytes of them, written by one script: the server does nothing else meanwhile
 _CELLS = 4_000
@@ -58,7 +58,7 @@ def restore(link: Link, keys: Keys, path: Path, tell: Tell) -> RestoreReport:
     Three reads of the file, and a round trip for some thousand deals.
     """
     begun = time.perf_counter()
-    with open_backup(path, tell) as file, divided(file, 1, tell) as whole:
+    with open_backup(path, tell) as file, divided(file, 1, lambda _: 0, tell) as whole:
         claim = Claim(link, keys)
         cleared, queries = Restorer(link, keys, whole.pieces[0], claim, tell).run()
     return restored_of(whole.pieces, path, keys, queries, cleared, time.perf_counter() - begun)

@@ -11,20 +11,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
 from dealdb.store.backup.checking import open_backup
 from dealdb.store.backup.claim import LEASE_MS, Claim
+from dealdb.store.backup.dividing import divided
 from dealdb.store.backup.piece import Backup
 from dealdb.store.backup.reports import RestoreReport, Tell
 from dealdb.store.backup.restoring import Restorer, restored_of
 from dealdb.store.hashes import scan_names
 from dealdb.store.keys import FORMAT_OF_RESTORE, Keys
 from dealdb.store.partitions.begin import Beginning
-from dealdb.store.partitions.layout import tag_of
-from dealdb.store.partitions.loading.dividing import divided
+from dealdb.store.partitions.layout import partition_of, tag_of
 
 
 def restore_all(
@@ -54,7 +55,8 @@ def restore_all(
     Some ten round trips a partition, and one for some thousand deals; a scan of the keys of the database.
     """
     begun = time.perf_counter()
-    with open_backup(path, tell) as file, divided(file, partitions, tell) as whole:
+    number_of = partial(partition_of, partitions=partitions)
+    with open_backup(path, tell) as file, divided(file, partitions, number_of, tell) as whole:
         restore = _Restore(link, Keys(collection), beginning, whole.pieces, tell)
         cleared, queries = restore.run()
     seconds = time.perf_counter() - begun

@@ -10,7 +10,7 @@ commits are put in the order of their times.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha1
@@ -25,14 +25,13 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.backup.checking import BackupFile
 from dealdb.store.backup.contents import REVISIONS, Head, Many, pack_done, pack_entry, unpack_entry
+from dealdb.store.backup.merging import merged
 from dealdb.store.backup.parts import DONE, FORMAT, FORMAT_OF_MANY, MANY, PartReader, PartWriter
 from dealdb.store.backup.piece import Backup
 from dealdb.store.backup.reports import Tell
 from dealdb.store.backup.taking import PieceWriter
 from dealdb.store.encoding import packed, unpacked_change, unpacked_facts
 from dealdb.store.log.entry import Entry, Position
-from dealdb.store.partitions.layout import partition_of
-from dealdb.store.partitions.loading.merging import merged
 from dealdb.store.replica.replica import Replica
 
 # commits applied together
@@ -40,12 +39,25 @@ _AT_ONCE = 500
 
 
 @contextmanager
-def divided(file: BackupFile, partitions: int, tell: Tell) -> Iterator[BackupFile]:
+def divided(
+    file: BackupFile, partitions: int, number_of: Callable[[str], int], tell: Tell
+) -> Iterator[BackupFile]:
     """
     The same backup of so many partitions: the file itself where it has as many.
 
     It is in a file without a name, as long as the block lasts; the folder of temporary files needs room for the history
     as it is in the log, and for the new file.
+
+    Parameters
+    ----------
+    file
+        As it was taken.
+    partitions
+        How many there are to be.
+    number_of
+        Which of them a deal is in, by its id.
+    tell
+        Told how far it is.
 
     Raises
     ------
@@ -61,7 +73,7 @@ def divided(file: BackupFile, partitions: int, tell: Tell) -> Iterator[BackupFil
         if partitions > 1:
             many = Many(program=head.program, collection=head.collection, partitions=partitions)
             parts.write(MANY, many.to_json())
-        for piece in _pieces(file, partitions):
+        for piece in _pieces(file, partitions, number_of):
             piece.write(PieceWriter(parts, tell))
         if partitions > 1:
             parts.write(DONE, pack_done(parts.digest))
@@ -69,7 +81,9 @@ def divided(file: BackupFile, partitions: int, tell: Tell) -> Iterator[BackupFil
         yield BackupFile(PartReader(made, "the backup, divided anew"), tell)
 
 
-def _pieces(file: BackupFile, partitions: int) -> Iterator[_History | _State]:
+def _pieces(
+    file: BackupFile, partitions: int, number_of: Callable[[str], int]
+) -> Iterator[_History | _State]:
     """New partitions in their order; those that come from the same old ones are made together."""
     n, head = len(file.pieces), file.pieces[0].head
     # one of the two is 1
@@ -87,10 +101,10 @@ def _pieces(file: BackupFile, partitions: int) -> Iterator[_History | _State]:
                 made = [
                     _History(each, keep.enter_context(TemporaryFile()), new_rows) for each in heads
                 ]
-                _divide(merged(sources, file.pieces[0]), made, numbers, partitions)
+                _divide(merged(sources, file.pieces[0]), made, numbers, partitions, number_of)
                 yield from made
             else:
-                yield from _states(sources, heads, numbers, partitions)
+                yield from _states(sources, heads, numbers, partitions, number_of)
 
 
 class _NewRows:
@@ -200,11 +214,12 @@ def _divide(
     made: Sequence[_History],
     numbers: range,
     partitions: int,
+    number_of: Callable[[str], int],
 ) -> None:
     """Hand each commit to the new partitions that have something of it."""
 
     def place_of(deal_id: str) -> int:
-        return partition_of(deal_id, partitions) - numbers[0]
+        return number_of(deal_id) - numbers[0]
 
     for piece, entry in entries:
         if entry.kind in ("schema", "pipeline"):
@@ -296,7 +311,11 @@ class _State:
 
 
 def _states(
-    sources: Sequence[Backup], heads: Sequence[Head], numbers: range, partitions: int
+    sources: Sequence[Backup],
+    heads: Sequence[Head],
+    numbers: range,
+    partitions: int,
+    number_of: Callable[[str], int],
 ) -> Iterator[_State]:
     generations = [each.end.generation for each in sources if each.end.generation]
     # the widest: of several, each has what the first partition had at some time
@@ -310,9 +329,7 @@ def _states(
         ]
     )
     rows = rows.filter(pl.col("id").is_not_null())
-    places = pl.Series(
-        [partition_of(i, partitions) for i in rows["id"].cast(pl.String)], dtype=pl.Int64
-    )
+    places = pl.Series([number_of(i) for i in rows["id"].cast(pl.String)], dtype=pl.Int64)
     last = max((each.last for each in sources if each.last), key=lambda each: each.position.seq)
     time_ms = max(each.time_ms for each in generations)
     for head, number in zip(heads, numbers, strict=True):
