@@ -36,6 +36,7 @@ SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
+PARTED_BACKUPS = "tests/server/store/partitions/loading/test_restoring.py"
 PARTED_LOADS = "tests/server/store/partitions/loading/test_loads.py"
 PARTITION, BEGIN = (
     f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
@@ -1756,6 +1757,48 @@ MUTANTS = [
         "        if marked is None or last is None or not piece.has(last.since):\n            return []\n",
         "        if marked is None or last is None:\n            continue\n",
         PARTED_LOADS,
+    ),
+    Mutant(
+        "a field is lost before all partitions of a backup have used it",
+        "backup/merging.py",
+        "            while (source := self._earliest(definition.level)) is not None:\n",
+        "            while (source := self._earliest(-1)) is not None:\n",
+        PARTED_BACKUPS,
+    ),
+    Mutant(
+        "a restored schema says how many partitions there were",
+        "backup/dividing.py",
+        "    return Schema(schema.version, schema.fields, partitions)\n",
+        "    return schema\n",
+        PARTED_BACKUPS,
+    ),
+    Mutant(
+        "partitions are read while their head is being restored",
+        "partitions/reading.py",
+        "        check_format(self.keys, of_head)\n",
+        "",
+        PARTED_BACKUPS,
+    ),
+    Mutant(
+        "the head is whole before the other partitions are restored",
+        "partitions/loading/restoring.py",
+        "restorer.finish() for restorer in reversed(self._restorers)][-1]",
+        "restorer.finish() for restorer in self._restorers][0]",
+        PARTED_BACKUPS,
+    ),
+    Mutant(
+        "partitions that a killed restore has made whole are in the way of the next",
+        "partitions/loading/restoring.py",
+        "                claim.take(again=is_left)\n",
+        "                claim.take()\n",
+        PARTED_BACKUPS,
+    ),
+    Mutant(
+        "a restore looks at the first partition alone whether there is anything",
+        "partitions/loading/restoring.py",
+        "            for part in self._parts\n            for name in",
+        "            for part in self._parts[:1]\n            for name in",
+        PARTED_BACKUPS,
     ),
 ]
 

@@ -30,7 +30,7 @@ from dealdb.store.backup.parts import (
     MANY,
     PartWriter,
 )
-from dealdb.store.backup.reports import BackupReport, PieceFacts, Tell, report_of
+from dealdb.store.backup.reports import BackupReport, PieceFacts, Tell, quietly, report_of
 from dealdb.store.backup.revisions import Revisions
 from dealdb.store.bounds.wall import damaged
 from dealdb.store.checkpoint.write import generation_of
@@ -98,7 +98,9 @@ def take_all(
     many = len(pieces) > 1
     with new_file(path, overwrite=overwrite) as file:
         parts = PartWriter(file, FORMAT_OF_MANY if many else FORMAT)
-        takers = [_Taker(link, keys, live, parts, tell) for keys, live in pieces]
+        # how far each of many is, is over too soon to be shown
+        told = quietly if many else tell
+        takers = [_Taker(link, keys, live, parts, told) for keys, live in pieces]
         # all before the first is written, so that they are of about one moment; the head last: it has had first what
         # the others have
         for taker in reversed(takers):
@@ -108,7 +110,11 @@ def take_all(
                 program=_program(), collection=pieces[0][0].collection, partitions=len(pieces)
             )
             parts.write(MANY, head.to_json())
-        facts = [taker.run(history=history) for taker in takers]
+        facts = []
+        for taker in takers:
+            facts.append(taker.run(history=history))
+            if many:
+                tell("packing partitions", len(facts), len(pieces), "partitions")
         if many:
             parts.write(DONE, pack_done(parts.digest))
     return report_of(

@@ -186,7 +186,7 @@ METRICS: tuple[Callable[[DealDatabase], pl.DataFrame], ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_from_one_piece_to_many_and_back(server: Server, tmp_path: Path, seed: int) -> None:
     file = tmp_path / "b"
     with opened(server.url, "one", 1) as one:
@@ -216,7 +216,7 @@ def test_from_one_piece_to_many_and_back(server: Server, tmp_path: Path, seed: i
         db.close()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_of_as_many_partitions_it_is_the_same_collection(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
