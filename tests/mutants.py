@@ -36,7 +36,14 @@ SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
-PARTED_BACKUPS = "tests/server/store/partitions/loading/test_restoring.py"
+PARTED_BACKUPS, KILLED_RESTORE, HELD_BEFORE = (
+    f"tests/server/store/partitions/loading/test_restoring.py::test_{name}"
+    for name in (
+        "an_empty_collection_and_one_of_few_deals",
+        "one_that_was_killed_is_told_and_can_be_repeated",
+        "what_holds_anything_is_refused_and_stays",
+    )
+)
 PARTED_LOADS = "tests/server/store/partitions/loading/test_loads.py"
 PARTITION, BEGIN = (
     f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
@@ -1763,7 +1770,7 @@ MUTANTS = [
         "backup/merging.py",
         "            while (source := self._earliest(definition.level)) is not None:\n",
         "            while (source := self._earliest(-1)) is not None:\n",
-        PARTED_BACKUPS,
+        "tests/unit/store/backup/test_merging.py",
     ),
     Mutant(
         "a restored schema says how many partitions there were",
@@ -1777,28 +1784,28 @@ MUTANTS = [
         "partitions/reading.py",
         "        check_format(self.keys, of_head)\n",
         "",
-        PARTED_BACKUPS,
+        KILLED_RESTORE,
     ),
     Mutant(
         "the head is whole before the other partitions are restored",
         "partitions/loading/restoring.py",
         "restorer.finish() for restorer in reversed(self._restorers)][-1]",
         "restorer.finish() for restorer in self._restorers][0]",
-        PARTED_BACKUPS,
+        KILLED_RESTORE,
     ),
     Mutant(
         "partitions that a killed restore has made whole are in the way of the next",
         "partitions/loading/restoring.py",
         "                claim.take(again=is_left)\n",
         "                claim.take()\n",
-        PARTED_BACKUPS,
+        KILLED_RESTORE,
     ),
     Mutant(
         "a restore looks at the first partition alone whether there is anything",
         "partitions/loading/restoring.py",
         "            for part in self._parts\n            for name in",
         "            for part in self._parts[:1]\n            for name in",
-        PARTED_BACKUPS,
+        HELD_BEFORE,
     ),
 ]
 
