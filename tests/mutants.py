@@ -36,6 +36,15 @@ SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
+PARTED_BACKUPS, KILLED_RESTORE, HELD_BEFORE = (
+    f"tests/server/store/partitions/loading/test_restoring.py::test_{name}"
+    for name in (
+        "an_empty_collection_and_one_of_few_deals",
+        "one_that_was_killed_is_told_and_can_be_repeated",
+        "what_holds_anything_is_refused_and_stays",
+    )
+)
+PARTED_LOADS = "tests/server/store/partitions/loading/test_loads.py"
 PARTITION, BEGIN = (
     f"tests/server/store/partitions/test_{name}.py" for name in ("partition", "begin")
 )
@@ -1246,7 +1255,7 @@ MUTANTS = [
     Mutant(
         "two restores at once",
         "backup/restore_begin.lua",
-        "if lease and lease ~= token then return {'busy'} end",
+        "if lease and lease ~= token and ARGV[3] ~= 'again' then return {'busy'} end",
         "",
         RESTORE,
     ),
@@ -1316,8 +1325,8 @@ MUTANTS = [
     Mutant(
         "a restore that fails leaves what it wrote",
         "backup/claim.py",
-        '            self.clear()\n            self._link.call("EVAL", _LEAVE',
-        '            self._link.call("EVAL", _LEAVE',
+        "            self.clear()\n            self.leave()\n",
+        "            self.leave()\n",
         RESTORE,
     ),
     Mutant(
@@ -1378,21 +1387,21 @@ MUTANTS = [
     ),
     Mutant(
         "the whole of a backup is not compared",
-        "backup/checking.py",
+        "backup/piece.py",
         "if part.kind == END and self.end.sha256 != before:",
         "if False:",
         DAMAGE,
     ),
     Mutant(
         "the chain of a backup is not followed",
-        "backup/checking.py",
-        "_must(follows(last, entry),",
-        "_must(True,",
+        "backup/piece.py",
+        "must(follows(last, entry),",
+        "must(True,",
         DAMAGE,
     ),
     Mutant(
         "the deals of a backup's history are not compared",
-        "backup/checking.py",
+        "backup/piece.py",
         "if not known.column(self.head.rows).equals(pl.concat(parts), null_equal=True):",
         "if False:",
         DAMAGE,
@@ -1907,6 +1916,76 @@ MUTANTS = [
         "        part = partitions[number]\n",
         "        part = partitions[0]\n",
         "tests/server/store/partitions/past/test_recording.py",
+    ),
+    Mutant(
+        "a load into partitions tells of itself only where it has written",
+        "../loader/writing/sending.py",
+        "            self._trail.begin(self._store, self._begun)\n",
+        "            pass\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "a load is resumed from the place that the first partition has",
+        "../loader/writing/resume.py",
+        "        lasts: Sequence[Bookmark | None] = bookmarks or [None] * len(since)\n",
+        "        lasts: Sequence[Bookmark | None] = (bookmarks[:1] or [None]) * len(since)\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "deals are deleted by a revision of another partition",
+        "../loader/writing/delete_missing.py",
+        "        latest = self.revs[piece]\n",
+        "        latest = max(self.revs)\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "a load goes on whatever one of the partitions has lost",
+        "../loader/writing/resume.py",
+        "        if marked is None or last is None or not piece.has(last.since):\n            return []\n",
+        "        if marked is None or last is None:\n            continue\n",
+        PARTED_LOADS,
+    ),
+    Mutant(
+        "a field is lost before all partitions of a backup have used it",
+        "backup/merging.py",
+        "            while (source := self._earliest(definition.level)) is not None:\n",
+        "            while (source := self._earliest(-1)) is not None:\n",
+        "tests/unit/store/backup/test_merging.py",
+    ),
+    Mutant(
+        "a restored schema says how many partitions there were",
+        "backup/dividing.py",
+        "    return Schema(schema.version, schema.fields, partitions)\n",
+        "    return schema\n",
+        PARTED_BACKUPS,
+    ),
+    Mutant(
+        "partitions are read while their head is being restored",
+        "partitions/reading.py",
+        "        check_format(self.keys, of_head)\n",
+        "",
+        KILLED_RESTORE,
+    ),
+    Mutant(
+        "the head is whole before the other partitions are restored",
+        "partitions/loading/restoring.py",
+        "restorer.finish() for restorer in reversed(self._restorers)][-1]",
+        "restorer.finish() for restorer in self._restorers][0]",
+        KILLED_RESTORE,
+    ),
+    Mutant(
+        "partitions that a killed restore has made whole are in the way of the next",
+        "partitions/loading/restoring.py",
+        "                claim.take(again=is_left)\n",
+        "                claim.take()\n",
+        KILLED_RESTORE,
+    ),
+    Mutant(
+        "a restore looks at the first partition alone whether there is anything",
+        "partitions/loading/restoring.py",
+        "            for part in self._parts\n            for name in",
+        "            for part in self._parts[:1]\n            for name in",
+        HELD_BEFORE,
     ),
 ]
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from dealdb.errors import ConflictError
 from dealdb.loader import DataLoader, LoadReport
+from dealdb.loader.store_protocol import LoadPiece
 from dealdb.model.columns import decode_frame
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
@@ -19,7 +20,6 @@ from dealdb.model.values import Value, decode, encode
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
-from dealdb.store.commit.load_notes import Marked
 from dealdb.store.history.confirm import Seen
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.snapshot import Snapshot
@@ -67,9 +67,6 @@ class Recorder:
     def look(self) -> Seen:
         return Seen(self._schema, self._pipeline, Position(), len(self.deals))
 
-    def has(self, position: Position) -> bool:
-        return True
-
     def depend(self) -> None:
         pass
 
@@ -77,11 +74,18 @@ class Recorder:
     def partitions(self) -> int:
         return 1
 
+    @property
+    def pieces(self) -> Sequence[LoadPiece]:
+        return ()
+
+    def piece_of(self, deal_id: str) -> int:
+        return 0
+
+    def positions_of(self, position: Position) -> list[Position]:
+        return [position]
+
     def split(self, batches: Iterable[Batch]) -> list[Batch]:
         return list(batches)
-
-    def check_uses(self, uses: Sequence[str]) -> None:
-        pass
 
     def promise(self, durability: Durability | None = None) -> None:
         pass
@@ -89,8 +93,8 @@ class Recorder:
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:
         return since
 
-    def take_over(self, load: str) -> Marked | None:
-        return None
+    def announce_load(self, load: str, notes: Sequence[str]) -> None:
+        pass
 
     def forget_load(self, load: str) -> None:
         pass
@@ -170,7 +174,11 @@ class Recorder:
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
-            frame=self.frame(), schema=self._schema, pipeline=self._pipeline, seq=len(self.batches)
+            frame=self.frame(),
+            schema=self._schema,
+            pipeline=self._pipeline,
+            seq=len(self.batches),
+            position=Position(len(self.batches), b""),
         )
 
     def load(self, source: Any, **options: Any) -> LoadReport:

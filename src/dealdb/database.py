@@ -1376,7 +1376,8 @@ class DealDatabase:
         Write the collection into one file, as it is at one commit: deals, history, schema, pipeline, saved queries.
 
         Others may keep changing it. What is in the file is the log's: what other programs did to the hashes is in it
-        only after a ``repair``. Its owner alone may read it (0600). ``docs/backup.md`` describes it.
+        only after a ``repair``. Its owner alone may read it (0600). ``docs/backup.md`` describes it. Of a collection
+        of partitions, each is as it is at one commit of its own.
 
         Parameters
         ----------
@@ -1429,6 +1430,10 @@ class DealDatabase:
         The file is checked first. Until all is written and read back, every use of the collection raises
         ``StoreDamaged``, which says that a restore is under way. What a killed one has left, the next removes.
 
+        The collection gets as many partitions as ``partitions`` says where it was opened; without that, as many as the
+        file was taken of, and on a cluster 64 for one that was not made of them. In another number than before,
+        revisions are counted anew in each partition.
+
         Parameters
         ----------
         path
@@ -1442,10 +1447,12 @@ class DealDatabase:
             If the file is damaged, of a newer format or not a backup; nothing was written.
         RestoreRefused
             If the collection holds anything, or another process restores into it.
+        NotOnPartitions
+            If it is to have partitions, and holds hashes of another program.
 
         Cost
         ----
-        Three reads of the file, and about the time of a load.
+        Three reads of the file, and about the time of a load; twice that into another number of partitions.
 
         Examples
         --------

@@ -70,7 +70,6 @@ class KeepsTexts(Protocol):
         ...
 
 
-@runtime_checkable
 class RecordsFacts(Protocol):
     """Where what was so before is recorded."""
 
@@ -129,8 +128,20 @@ class Deals(Protocol):
         ...
 
     @property
-    def seq(self) -> int:
-        """Last commit that is in it."""
+    def position(self) -> Position | None:
+        """Last commit that is in it, of several pieces those of all as one; None for what was never committed."""
+        ...
+
+
+class LoadPiece(RecordsFacts, Protocol):
+    """What the loader needs of one piece of a collection: all of it, or one partition."""
+
+    def has(self, position: Position) -> bool:
+        """Whether a commit is in the history."""
+        ...
+
+    def take_over(self, load: str) -> Marked | None:
+        """Last mark of a load that died, whose process can't commit to this piece any more."""
         ...
 
 
@@ -166,6 +177,19 @@ class LoadTarget(Protocol):
         """How many pieces the collection is made of."""
         ...
 
+    @property
+    def pieces(self) -> Sequence[LoadPiece]:
+        """The pieces."""
+        ...
+
+    def piece_of(self, deal_id: str) -> int:
+        """Number of the piece that a deal is in."""
+        ...
+
+    def positions_of(self, position: Position) -> list[Position]:
+        """The last commit of each piece, of those of all as one."""
+        ...
+
     def split(self, batches: Iterable[Batch]) -> Sequence[Batch]:
         """Batches as those that are written whole or not at all; those of one id in their order."""
         ...
@@ -195,16 +219,8 @@ class LoadTarget(Protocol):
         """Fields, stages, the last commit and the number of deals, all of one moment."""
         ...
 
-    def has(self, position: Position) -> bool:
-        """Whether a commit is in the history."""
-        ...
-
     def depend(self) -> None:
         """Let this thread's commits fail where the server has lost an earlier one of them."""
-        ...
-
-    def check_uses(self, uses: Sequence[str]) -> None:
-        """Refuse options that can't be had."""
         ...
 
     def promise(self, durability: Durability | None = None) -> None:
@@ -215,8 +231,8 @@ class LoadTarget(Protocol):
         """The last commit, after the server was found to have all of this thread's load where it is to be."""
         ...
 
-    def take_over(self, load: str) -> Marked | None:
-        """Last mark of a load that died."""
+    def announce_load(self, load: str, notes: Sequence[str]) -> None:
+        """Have a mark of a load in each piece, before its first commit in any."""
         ...
 
     def forget_load(self, load: str) -> None:

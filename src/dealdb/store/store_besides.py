@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dealdb.connection import Link
 from dealdb.store.deal import DealPlace
@@ -13,6 +13,7 @@ from dealdb.store.upkeep.clock import times_to_come
 
 if TYPE_CHECKING:
     from dealdb.connection.server.health import ServerHealth
+    from dealdb.store.log.entry import Position
     from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.doctor import Finding
 
@@ -37,8 +38,21 @@ class StoreBesides:
         """One: all deals are in one piece."""
         return 1
 
-    def check_uses(self, uses: Sequence[str]) -> None:
-        """Refuse a load with options that can't be had here: none of them."""
+    @property
+    def pieces(self) -> Sequence[Self]:
+        """The pieces that it is made of: itself."""
+        return (self,)
+
+    def piece_of(self, deal_id: str) -> int:  # noqa: ARG002  # that of a store of partitions
+        """Number of the piece that a deal is in."""
+        return 0
+
+    def positions_of(self, position: Position) -> list[Position]:
+        """The last commit of each piece: this one."""
+        return [position]
+
+    def announce_load(self, load: str, notes: Sequence[str]) -> None:
+        """Nothing: the first commit of a load tells of it."""
 
     def times_to_come(self) -> str | None:
         """What to say where commits have times in the future, or None. One round trip."""

@@ -72,7 +72,8 @@ def _print_backup(report: BackupReport, output: Output) -> None:
     print_facts(
         {
             "file": f"{report.path} ({report.bytes:,} bytes)",
-            "deals": f"{report.deals:,} of the collection {report.collection}, {counted(report.fields, 'column')}",
+            "deals": f"{report.deals:,} of the collection {report.collection}, {counted(report.fields, 'column')}"
+            + _in_partitions(report.partitions),
             "history": counted(report.commits, "commit") if report.history else "none",
             "commit": _commit(report.seq, report.hash)
             + (f" of {report.when:%Y-%m-%d %H:%M:%S}Z" if report.when else ""),
@@ -91,7 +92,7 @@ def _print_restore(report: RestoreReport, output: Output) -> None:
     print_facts(
         {
             "collection": f"{report.collection}, from {report.path} of the collection {report.source}",
-            "deals": f"{report.deals:,}",
+            "deals": f"{report.deals:,}{_in_partitions(report.partitions)}",
             "history": counted(report.commits, "commit") if report.history else "none",
             "commit": _commit(report.seq, report.hash),
             "queries": f"{report.queries:,} saved",
@@ -101,6 +102,10 @@ def _print_restore(report: RestoreReport, output: Output) -> None:
     )
     if report.cleared:
         note(f"keys of a restore that did not finish, removed first: {report.cleared:,}")
+
+
+def _in_partitions(n: int) -> str:
+    return f", in {n} partitions" if n > 1 else ""
 
 
 def _commit(seq: int, chain: str) -> str:

@@ -23,8 +23,8 @@ class Missing:
         Ids of the deals that the source is to have, as they were before the load.
     n_deals
         Deals that the source is to have, before the load.
-    seq
-        Commit that these were read at.
+    revs
+        Latest revision that these had then, in each piece of the collection.
     force
         Whether also after rows were rejected.
     everything
@@ -33,7 +33,7 @@ class Missing:
 
     among: pl.Series
     n_deals: int
-    seq: int
+    revs: Sequence[int]
     force: bool = False
     everything: bool = False
 
@@ -79,21 +79,22 @@ class Missing:
             )
         return ""
 
-    def delete(self, store: LoadTarget, ids: Sequence[str], mark: Mark | None) -> int:
+    def delete(self, store: LoadTarget, piece: int, ids: Sequence[str], mark: Mark | None) -> int:
         """
-        Delete some deals that nobody has changed since the load began; how many these were.
+        Delete some deals of one piece that nobody has changed since the load began; how many these were.
 
         Cost
         ----
         A round trip, and two more where somebody has changed some of them.
         """
+        latest = self.revs[piece]
         while ids:
             try:
-                return store.delete_many(ids, max_rev=self.seq, mark=mark)
+                return store.delete_many(ids, max_rev=latest, mark=mark)
             except ConflictError:
                 # what somebody has changed meanwhile is theirs
                 found = zip(ids, store.get_many(ids), strict=True)
-                ids = [deal_id for deal_id, deal in found if deal and deal.rev <= self.seq]
+                ids = [deal_id for deal_id, deal in found if deal and deal.rev <= latest]
         return 0
 
 

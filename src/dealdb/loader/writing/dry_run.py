@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.errors import ConflictError
-from dealdb.loader.store_protocol import Deals, LoadTarget, Revised
+from dealdb.loader.store_protocol import Deals, LoadPiece, LoadTarget, Revised
 from dealdb.loader.writing.conflicts import BatchCounts
 from dealdb.model.columns import encode_column
 from dealdb.model.pipeline import Pipeline
@@ -17,7 +17,6 @@ from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
-from dealdb.store.commit.load_notes import Marked
 from dealdb.store.history.confirm import Seen
 from dealdb.store.log.entry import Position
 
@@ -38,7 +37,6 @@ class DryRun:
     """
 
     def __init__(self, store: LoadTarget) -> None:
-        self._store = store
         self._schema = store.schema()
         self._pipeline = store.pipeline()
         self._snapshot = store.snapshot()
@@ -77,16 +75,8 @@ class DryRun:
         """What there would be; the last commit is nowhere, as a dry run adds none."""
         return Seen(self._schema, self._pipeline, Position(), len(self._rows))
 
-    def has(self, position: Position) -> bool:  # noqa: ARG002  # the store's signature
-        """Yes: nothing is written that depends on it."""
-        return True
-
     def depend(self) -> None:
         """Nothing: there is nothing to lose."""
-
-    def check_uses(self, uses: Sequence[str]) -> None:
-        """Refuse options that can't be had without it either."""
-        self._store.check_uses(uses)
 
     def promise(self, durability: Durability | None = None) -> None:
         """Nothing: nothing is written."""
@@ -95,6 +85,19 @@ class DryRun:
     def partitions(self) -> int:
         """One: all is written in one place, to nowhere."""
         return 1
+
+    @property
+    def pieces(self) -> Sequence[LoadPiece]:
+        """None that has anything of it."""
+        return ()
+
+    def piece_of(self, deal_id: str) -> int:  # noqa: ARG002  # the store's signature
+        """The only one."""
+        return 0
+
+    def positions_of(self, position: Position) -> list[Position]:
+        """That one."""
+        return [position]
 
     def split(self, batches: Iterable[Batch]) -> Sequence[Batch]:
         """The batches."""
@@ -108,9 +111,8 @@ class DryRun:
         """Nowhere either."""
         return since
 
-    def take_over(self, load: str) -> Marked | None:  # noqa: ARG002  # the store's signature
-        """Nothing: a dry run continues no other."""
-        return None
+    def announce_load(self, load: str, notes: Sequence[str]) -> None:
+        """Nothing: no other run continues it."""
 
     def forget_load(self, load: str) -> None:
         """Nothing: a dry run leaves everything as it is."""

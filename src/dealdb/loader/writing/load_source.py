@@ -33,6 +33,7 @@ from dealdb.loader.writing.dry_run import DryRun
 from dealdb.loader.writing.resume import Trail, open_trail
 from dealdb.loader.writing.run import Load
 from dealdb.store.history.confirm import Seen
+from dealdb.store.log.entry import Position
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,6 @@ def load_source(
             RejectsFile(opened.name, opened.header, places, named=options.rejects_named)
         )
         target = DryRun(store()) if options.dry_run else store()
-        target.check_uses(_uses(options))
         target.promise(options.promised)
         seen = target.look()
         since = seen.position
@@ -94,16 +94,6 @@ def load_source(
     if report.rejected:
         logger.info("load ended: %d of %d rows were rejected", report.rejected, report.read)
     return report
-
-
-def _uses(options: LoadOptions) -> list[str]:
-    """What not every collection can do."""
-    uses = {
-        "resume": options.resume,
-        "at": options.at is not None,
-        "delete_missing": options.delete_missing not in (None, False),
-    }
-    return [name for name, is_used in uses.items() if is_used]
 
 
 def _opened(source: Any, options: LoadOptions, show: ProgressCallback, keep: ExitStack) -> Source:
@@ -163,7 +153,7 @@ def _missing(
     return Missing(
         among=ids,
         n_deals=ids.len(),
-        seq=deals.seq,
+        revs=[each.seq for each in store.positions_of(deals.position or Position())],
         force=options.force,
         everything=options.everything,
     )
@@ -184,7 +174,8 @@ def _trail(
         terms["time zone of the pipeline"] = seen.pipeline.zone
     trail = open_trail(store, file, terms, seen.position, resume=options.resume)
     if trail.reached:
-        n_rows, n_deleted = sum(trail.reached.counts.values()), trail.reached.deleted or 0
+        n_rows = sum(sum(each.counts.values()) for each in trail.reached)
+        n_deleted = sum(each.deleted or 0 for each in trail.reached)
         logger.info(
             "load resumed: %d rows were done and %d deals deleted before", n_rows, n_deleted
         )

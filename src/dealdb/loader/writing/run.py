@@ -93,20 +93,22 @@ class Load:
         settling: Settling | None = None,
         known: Profile | None = None,
     ) -> None:
-        begun = begun_of(seen.n_deals, missing, trail)
+        begun = begun_of(store.partitions, seen.n_deals, missing, trail)
+        first = begun[0]
         self._store = store
         self._source = source
         self._options = options
         self._rejected = rejected
         self._since = since or seen.position
-        self._missing = replace(missing, n_deals=begun.n_deals, seq=begun.seq) if missing else None
+        revs = [each.seq for each in begun]
+        self._missing = replace(missing, n_deals=first.n_deals, revs=revs) if missing else None
         self._table = table
         self._trail = trail
         self._settling = settling
         self._meter = Meter(source, show)
         self._sender = Sender(store, seen.schema, begun, options.on_conflict, self._meter, trail)
         self._pipeline = seen.pipeline
-        self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
+        self._stages_before = {stage.name for stage in self._pipeline} - set(first.new_stages)
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
         delimiter = source.header[0] if source.header else ""
@@ -123,7 +125,7 @@ class Load:
         self._incomplete = ""
         self._findings = Findings()
         # while every id is new to the collection, rows can be written in their order whatever they give
-        self._all_new = begun.all_new
+        self._all_new = first.all_new
         # a hash of 8 bytes an id, to count repeated ids without holding them
         self._id_hashes: list[pl.Series] = []
         # the rows once more, where the source has them
@@ -187,9 +189,8 @@ class Load:
             refuse(reason, n_rows=n_rows)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
         stages = self._new_stages()
-        for start in range(0, len(ids), DEFAULT_BATCH):
-            batch = ids[start : start + DEFAULT_BATCH]
-            worker.submit(self._sender.delete, missing, batch, stages).result()
+        for piece, batch in self._sender.by_piece(ids):
+            worker.submit(self._sender.delete, missing, piece, batch, stages).result()
 
     def report(self, seconds: float) -> LoadReport:
         """What was done."""

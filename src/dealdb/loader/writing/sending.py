@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import groupby
 
 from dealdb.errors import ConflictError
 from dealdb.loader.progress import Meter
-from dealdb.loader.store_protocol import LoadTarget, RecordsFacts
+from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.conflicts import POLICIES
 from dealdb.loader.writing.delete_missing import Missing
 from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
@@ -33,6 +33,8 @@ class _Step:
 
     Attributes
     ----------
+    piece
+        Which piece of the collection it goes to.
     place
         For the bookmark, if there is one.
     before
@@ -40,6 +42,7 @@ class _Step:
     """
 
     batch: Batch
+    piece: int
     place: BatchPlace | None
     before: bool
 
@@ -60,7 +63,7 @@ class Sender:
     schema
         Fields that there are.
     begun
-        How far the load is at the beginning: further than nowhere where it continues another.
+        How far the load is at the beginning in each piece: further than nowhere where it continues another.
     on_conflict
         What happens to deals that exist.
     meter
@@ -72,8 +75,6 @@ class Sender:
     ----------
     news
         Whether the batch before brought new deals only.
-    n_deleted
-        Missing deals deleted, those of an earlier run included.
     notes
         What was done besides.
     """
@@ -82,7 +83,7 @@ class Sender:
         self,
         store: LoadTarget,
         schema: Schema,
-        begun: Progressed,
+        begun: Sequence[Progressed],
         on_conflict: str,
         meter: Meter,
         trail: Trail | None,
@@ -92,12 +93,17 @@ class Sender:
         self._begun = begun
         self._write_batch = POLICIES[on_conflict]
         # what is skipped says nothing
-        self._told = ToldRows() if on_conflict in ("merge", "replace") else None
+        tells = on_conflict in ("merge", "replace")
+        self._told = [ToldRows() for _ in begun] if tells else None
         self._meter = meter
         self._trail = trail
-        self._counts = {"inserted": 0, "updated": 0, "unchanged": 0, "skipped": 0, **begun.counts}
+        self._counts = [
+            {"inserted": 0, "updated": 0, "unchanged": 0, "skipped": 0, **each.counts}
+            for each in begun
+        ]
         self._n_sent = 0
-        self.n_deleted = begun.deleted or 0
+        self._n_deleted = [each.deleted or 0 for each in begun]
+        self._is_announced = False
         self.news = True
         self.notes: tuple[str, ...] = ()
 
@@ -109,12 +115,18 @@ class Sender:
     @property
     def counts(self) -> Mapping[str, int]:
         """Rows inserted, updated, unchanged and skipped."""
-        return self._counts
+        return {name: sum(each[name] for each in self._counts) for name in self._counts[0]}
+
+    @property
+    def n_deleted(self) -> int:
+        """Missing deals deleted, those of an earlier run included."""
+        return sum(self._n_deleted)
 
     @property
     def n_written(self) -> int:
         """Deals that the load changed."""
-        return self._counts["inserted"] + self._counts["updated"] + self.n_deleted
+        counts = self.counts
+        return counts["inserted"] + counts["updated"] + self.n_deleted
 
     def declare(self, fields: Sequence[Field]) -> None:
         """Have the fields that the next batches need."""
@@ -136,6 +148,7 @@ class Sender:
         new_stages
             Stages that the load has added to the pipeline, for the bookmark.
         """
+        self._announce()
         left = sum(map(len, batches))
         for steps in _together([self._step(batch) for batch in batches]):
             self._write_steps(steps, new_stages)
@@ -157,21 +170,40 @@ class Sender:
         if self._trail:
             self._trail.arrive()
             # rows of batches that were skipped as a whole came with no commit
-            self._counts["skipped"] += self._n_sent - sum(self._counts.values())
+            self._counts[0]["skipped"] += self._n_sent - sum(self.counts.values())
 
     def tell(self) -> None:
         """Record, behind the last batch, what rows that changed nothing say of the past."""
         # a dry run has nowhere to
-        if self._told and isinstance(self._store, RecordsFacts):
-            n_facts = self._told.record(self._store, self._schema)
-            if n_facts:
-                self.notes = (f"facts of rows that change nothing now: {n_facts}",)
+        n_facts = sum(
+            told.record(piece, self._schema)
+            for told, piece in zip(self._told or (), self._store.pieces, strict=False)
+        )
+        if n_facts:
+            self.notes = (f"facts of rows that change nothing now: {n_facts}",)
 
-    def delete(self, missing: Missing, ids: Sequence[str], new_stages: tuple[str, ...]) -> None:
+    def by_piece(self, ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+        """Deals as they are deleted together, with the piece that they are in."""
+        found: dict[int, list[str]] = {}
+        for deal_id in ids:
+            found.setdefault(self._store.piece_of(deal_id), []).append(deal_id)
+        for piece, some in found.items():
+            for start in range(0, len(some), DEFAULT_BATCH):
+                yield piece, some[start : start + DEFAULT_BATCH]
+
+    def delete(
+        self, missing: Missing, piece: int, ids: Sequence[str], new_stages: tuple[str, ...]
+    ) -> None:
         """Delete a batch of deals that the source doesn't have, but for those that somebody has changed."""
-        place = self._trail.place if self._trail else None
-        mark = self._mark(place, new_stages, deleted=self.n_deleted)
-        self.n_deleted += missing.delete(self._store, ids, mark)
+        self._announce()
+        place = self._trail.place(piece) if self._trail else None
+        mark = self._mark(piece, place, new_stages, deleted=self._n_deleted[piece])
+        self._n_deleted[piece] += missing.delete(self._store, piece, ids, mark)
+
+    def _announce(self) -> None:
+        if self._trail and not self._is_announced:
+            self._trail.begin(self._store, self._begun)
+            self._is_announced = True
 
     def _write_steps(self, steps: Sequence[_Step], new_stages: tuple[str, ...]) -> None:
         rest = steps
@@ -184,62 +216,72 @@ class Sender:
                     self._write(step, new_stages)
                 elif self._told:
                     for part in step.batch.parts:
-                        self._told.add(part, may_be_same=True)
+                        self._told[step.piece].add(part, may_be_same=True)
             rest = rest[end:]
 
     def _step(self, batch: Batch) -> _Step:
+        piece = self._store.piece_of(batch.ids[0]) if len(batch) else 0
         if self._trail is None:
-            return _Step(batch, None, before=False)
-        before = self._trail.passes(batch.ids)
-        return _Step(batch, self._trail.place, before)
+            return _Step(batch, piece, None, before=False)
+        before = self._trail.passes(piece, batch.ids)
+        return _Step(batch, piece, self._trail.place(piece), before)
 
     def _add(self, steps: Sequence[_Step], new_stages: tuple[str, ...]) -> int:
         """Write new deals; how many of the batches, from the first on, had no other."""
-        before = accumulate((len(step.batch) for step in steps), initial=0)
-        marks = [
-            self._mark(step.place, new_stages, inserted=n)
-            for step, n in zip(steps, before, strict=False)
-        ]
+        before = [0] * len(self._begun)
+        marks = []
+        for step in steps:
+            marks.append(
+                self._mark(step.piece, step.place, new_stages, inserted=before[step.piece])
+            )
+            before[step.piece] += len(step.batch)
         n_added = self._store.add(self._schema, [step.batch for step in steps], marks)
-        self._counts["inserted"] += sum(len(step.batch) for step in steps[:n_added])
+        for step in steps[:n_added]:
+            self._counts[step.piece]["inserted"] += len(step.batch)
         self.news = n_added == len(steps)
         return n_added
 
     def _write(self, step: _Step, new_stages: tuple[str, ...]) -> None:
         try:
-            self.news = self._write_part(step.batch, self._mark(step.place, new_stages))
+            self.news = self._write_part(step, step.batch, self._mark_of(step, new_stages))
         except ConflictError:
             *parts, last = step.batch.parts
             for part in parts:
                 # without a bookmark: a run that continues this one writes all parts again
-                self._write_part(part, None)
-            self._write_part(last, self._mark(step.place, new_stages))
+                self._write_part(step, part, None)
+            self._write_part(step, last, self._mark_of(step, new_stages))
             self.news = False
 
-    def _write_part(self, batch: Batch, mark: Mark | None) -> bool:
+    def _write_part(self, step: _Step, batch: Batch, mark: Mark | None) -> bool:
         """Write some deals, and count what became of them; whether all were new."""
         written = self._write_batch(self._store, self._schema, batch, mark)
-        for outcome in self._counts:
-            self._counts[outcome] += getattr(written, outcome)
+        counts = self._counts[step.piece]
+        for outcome in counts:
+            counts[outcome] += getattr(written, outcome)
         if self._told:
-            self._told.add(batch, may_be_same=written.unchanged > 0)
+            self._told[step.piece].add(batch, may_be_same=written.unchanged > 0)
         return written.inserted == len(batch)
+
+    def _mark_of(self, step: _Step, new_stages: tuple[str, ...]) -> Mark | None:
+        return self._mark(step.piece, step.place, new_stages)
 
     def _mark(
         self,
+        piece: int,
         place: BatchPlace | None,
         new_stages: tuple[str, ...],
         *,
         inserted: int = 0,
         deleted: int | None = None,
     ) -> Mark | None:
-        """Bookmark for a commit at this place, when so many more deals are inserted."""
+        """Bookmark for a commit at this place, when so many more deals of its piece are inserted."""
         if self._trail is None or place is None:
             return None
-        counts = {name: n for name, n in self._counts.items() if name != "skipped"}
+        counts = {name: n for name, n in self._counts[piece].items() if name != "skipped"}
         counts["inserted"] += inserted
-        progressed = replace(self._begun, counts=counts, deleted=deleted, new_stages=new_stages)
-        return self._trail.mark(place, progressed)
+        begun = self._begun[piece]
+        progressed = replace(begun, counts=counts, deleted=deleted, new_stages=new_stages)
+        return self._trail.mark(piece, place, progressed)
 
 
 def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
@@ -158,6 +158,18 @@ class ChunkLost(Exception):
     """A chunk that holds deals of a segment is missing or not what was written."""
 
 
+class HeldDeals(Protocol):
+    """Deals of a segment that are elsewhere."""
+
+    def texts(self, fields: Sequence[str], row: int, n: int) -> pl.DataFrame:
+        """Columns of texts of ``n`` deals, ``id`` first."""
+        ...
+
+    def rows_of(self, deal_id: str) -> list[int]:
+        """Rows of a deal."""
+        ...
+
+
 class SealedRows:
     """
     Deals of a segment that are in chunks; a column is fetched when it is first asked for.
@@ -293,7 +305,7 @@ def _checked(frame: pl.DataFrame, n_bytes: int) -> pl.DataFrame:
 
 def unseal(
     frame: pl.DataFrame,
-    held: SealedRows | None,
+    held: HeldDeals | None,
     only: str | None = None,
     *,
     as_frames: bool = False,

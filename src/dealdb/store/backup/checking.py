@@ -1,8 +1,8 @@
 """
 Reading a backup file, and trusting nothing in it.
 
-Everything is looked at before anything of it is used: the checksum of each part and of the whole, that each commit
-follows the one before, and that every chunk has the rows that it should have.
+Everything is looked at before anything of it is used: here the checksum of each part and of the whole, and in ``piece``
+what they say.
 """
 
 from __future__ import annotations
@@ -12,256 +12,76 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import polars as pl
-
-from dealdb.errors import BackupError, StoreDamaged
-from dealdb.model.columns import encode_column
-from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Schema
-from dealdb.store.archive.chunks import Columns
-from dealdb.store.archive.digest import DIGITS
-from dealdb.store.archive.segments import Segment, entries_of, unseal
-from dealdb.store.archive.unpacking import typed, values_of
-from dealdb.store.backup.contents import REVISIONS, UNREADABLE, End, Head, unpack_entry
+from dealdb.errors import BackupError
+from dealdb.store.backup.contents import Many, unpack_done
 from dealdb.store.backup.files import opened
-from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, Part, PartReader
-from dealdb.store.backup.reports import BackupReport, Tell, quietly
-from dealdb.store.backup.revisions import Revisions
-from dealdb.store.encoding import unpacked_facts
-from dealdb.store.history.reading import follows, moment_of
-from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
-
-# Polars panics at some damage; what it raises then is no PolarsError
-_UNREADABLE = (
-    *UNREADABLE,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-    OSError,
-    MemoryError,
-    StoreDamaged,
-)
+from dealdb.store.backup.parts import DONE, FORMAT_OF_MANY, HEAD, MANY, Part, PartReader
+from dealdb.store.backup.piece import Backup, must, reading
+from dealdb.store.backup.reports import BackupReport, Tell, quietly, report_of
 
 
-class Backup:
+class BackupFile:
     """
     A backup file that was looked through, and found whole.
 
     Attributes
     ----------
-    head, end
-        Its first part and its last.
-    last
-        The last commit; None where there is none.
+    pieces
+        What it has of each partition; of a collection that is not made of partitions, all of it.
     digest, size
         SHA-256 and bytes of the file.
-    tells_of_before
-        Whether a commit says of anything that it was so since another moment than its own.
     """
-
-    head: Head
-    end: End
 
     def __init__(self, reader: PartReader, tell: Tell) -> None:
         self._reader = reader
-        self._chunks: dict[str, Part] = {}
-        self._segments: dict[str, Part] = {}
-        self.last: Entry | None = None
-        self.tells_of_before = False
+        self.pieces: list[Backup] = []
         self._gather(tell)
         self.digest, self.size = reader.digest, reader.size
-        self._check_documents()
-        self._check_chunks(tell)
-        self._check_history(tell)
-        if self.last is not None and self.last.tells_of_before:
-            self.tells_of_before = True
-
-    # what it holds ---------------------------------------------------------------------------------
-
-    @property
-    def columns(self) -> Columns | None:
-        """Where the columns are; None for a collection without commits."""
-        return self.end.generation.columns if self.end.generation else None
-
-    @property
-    def n_blobs(self) -> int:
-        """Chunks of columns and segments of the history."""
-        return len(set(self._digests())) + len(self.end.history)
-
-    def segment(self, segment: Segment) -> bytes:
-        """Blob of a segment."""
-        return self._reader.read(self._segments[segment.digest])
-
-    def chunks(self) -> Iterator[tuple[str, bytes]]:
-        """Digest and blob of each chunk of the columns, each once."""
-        for digest in dict.fromkeys(self._digests()):
-            yield digest, self._reader.read(self._chunks[digest])
-
-    def stripe(self, number: int) -> pl.DataFrame:
-        """Texts of some rows, ``id`` and the other fields and ``_rev``: those of the chunks with this number."""
-        columns = self.columns
-        if columns is None:
-            return pl.DataFrame()
-        texts = [
-            encode_column(typed(self._values(columns.digests[f.name][number]), f), f)
-            for f in columns.schema.fields
-        ]
-        revisions = self._values(self.end.revisions[number]).cast(pl.String)
-        return pl.DataFrame([*texts, revisions.alias(REVISIONS)])
-
-    def ids(self) -> pl.Series:
-        """Id of each row, null for a deleted deal."""
-        digests = self.columns.digests["id"] if self.columns else ()
-        parts = [self._values(digest).cast(pl.String) for digest in digests]
-        return pl.concat([pl.Series("values", [], dtype=pl.String), *parts])
-
-    def report(self, path: Path, seconds: float) -> BackupReport:
-        """What it holds, for people."""
-        head = self.head
-        return BackupReport(
-            path=str(path),
-            collection=head.collection,
-            seq=head.seq,
-            hash=head.hash,
-            when=moment_of(self.last) if self.last else None,
-            deals=head.deals,
-            fields=len(self.columns.schema.fields) if self.columns else 0,
-            commits=head.seq if head.history else 0,
-            history=head.history,
-            queries=len(head.queries),
-            bytes=self.size,
-            sha256=self.digest,
-            seconds=seconds,
-        )
-
-    # whether it is whole ---------------------------------------------------------------------------
+        for piece in self.pieces:
+            piece.check(tell)
 
     def _gather(self, tell: Tell) -> None:
         """Compare all checksums, and note where the parts are."""
+        n_pieces = 0
         for part, payload, before in self._reader.all():
             tell("checking", part.start + part.size, self._reader.size, "bytes")
-            if (part.kind == HEAD) != (part.number == 0):
-                raise self._trouble("the head is not where it should be", part)
-            with self._reading(part):
-                self._note(part, payload)
-            if part.kind == END and self.end.sha256 != before:
-                raise self._trouble("the file before it has another SHA-256", part)
+            has_many = self._reader.form == FORMAT_OF_MANY
+            if part.number == 0:
+                n_pieces = 1
+                if has_many != (part.kind == MANY):
+                    raise self._misplaced(part)
+            with reading(self._reader, part):
+                if has_many and part.number == 0:
+                    n_pieces = Many.from_json(payload).partitions
+                    continue
+                if has_many and part.kind == DONE:
+                    must(unpack_done(payload) == before, "the file before it has another SHA-256")
+                    must(len(self.pieces) == n_pieces and self.pieces[-1].is_ended)
+                    continue
+            self._piece_of(part).take_in(part, payload, before)
 
-    def _note(self, part: Part, payload: bytes) -> None:
-        digest = part.digest.hex()
-        if part.kind == HEAD:
-            self.head = Head.from_json(payload)
-        elif part.kind == COLUMN:
-            self._chunks[digest[:DIGITS]] = part
-        elif part.kind == HISTORY:
-            self._segments[digest] = part
-        elif part.kind == LAST:
-            self.last = unpack_entry(payload)
-        else:
-            self.end = End.from_json(payload)
+    def _piece_of(self, part: Part) -> Backup:
+        is_between = not self.pieces or self.pieces[-1].is_ended
+        if is_between != (part.kind == HEAD) or part.kind in (MANY, DONE):
+            raise self._misplaced(part)
+        if is_between:
+            self.pieces.append(Backup(self._reader))
+        return self.pieces[-1]
 
-    def _check_documents(self) -> None:
-        """That head, end and parts are of one backup."""
-        with self._reading(None):
-            if self.head.seq == 0:
-                _must(self.end.generation is None and self.last is None)
-                _must(not (self.head.rows or self.head.deals or self.end.history))
-                return
-            generation, columns = self.end.generation, self.columns
-            _must(generation is not None and self.last is not None and columns is not None)
-            if generation is None or self.last is None or columns is None:
-                return
-            _must(generation.position == self.head.position == self.last.position)
-            _must((generation.height, generation.time_ms) == (self.head.rows, self.head.time))
-            _must(columns.first == 0 and columns.schema == generation.schema)
-            _must([*columns.digests] == [*generation.schema] and "id" in columns.digests)
-            for digests in (*columns.digests.values(), self.end.revisions):
-                _must(len(digests) == self.head.n_chunks and self._chunks.keys() >= set(digests))
-            self._check_segments()
+    def _misplaced(self, part: Part) -> BackupError:
+        return self._reader.trouble("the head is not where it should be", part.number, part.offset)
 
-    def _check_segments(self) -> None:
-        known, last = set(self._digests()), 0
-        for segment in self.end.history:
-            _must(segment.digest in self._segments)
-            _must(last + 1 == segment.first <= segment.last)
-            held = segment.columns.digests.values() if segment.columns else ()
-            _must(all(known.issuperset(digests) for digests in held))
-            last = segment.last
-        _must(last == (self.head.seq if self.head.history else 0))
-
-    def _check_chunks(self, tell: Tell) -> None:
-        """That each chunk has the rows that it should have, of a type that its column can have."""
-        columns = self.columns
-        if columns is None:
-            return
-        fields = columns.schema.fields
-        for place, field in enumerate(fields):
-            for number, digest in enumerate(columns.digests[field.name]):
-                with self._reading(self._chunks[digest]):
-                    typed(self._values(digest, self.head.rows_of(number)), field)
-            tell("checking columns", place + 1, len(fields), "columns")
-        n_rows = 0
-        for number, digest in enumerate(self.end.revisions):
-            found = self._values(digest, self.head.rows_of(number))
-            n_rows += len(found) - found.null_count()
-        ids = self.ids().drop_nulls()
-        if len(ids) != n_rows or ids.n_unique() != self.head.deals:
-            raise self._reader.trouble("it has another number of deals than its head says")
-
-    def _check_history(self, tell: Tell) -> None:
-        """That each commit follows the one before, from the first to that of the state."""
-        if not self.head.history:
-            return
-        last, known = Position(), Revisions()
-        for segment in self.end.history:
-            last = self._check_segment(segment, last, known)
-            tell("checking history", last.seq, self.head.seq, "commits")
-        if last != self.head.position:
-            raise self._reader.trouble("its history does not end with the commit of its head")
-        parts = [pl.Series(REVISIONS, [], pl.Int64), *map(self._values, self.end.revisions)]
-        if not known.column(self.head.rows).equals(pl.concat(parts), null_equal=True):
-            raise self._reader.trouble("its history is of other deals than its columns")
-
-    def _check_segment(self, segment: Segment, last: Position, known: Revisions) -> Position:
-        part = self._segments[segment.digest]
-        with self._reading(part):
-            for entry in unseal(entries_of(self._reader.read(part)), None):
-                _must(follows(last, entry), f"commit {entry.position.seq} follows no commit")
-                _must(last.seq > 0 or entry.writer == self.head.genesis, "it is of another history")
-                _look_at(entry)
-                self.tells_of_before = self.tells_of_before or entry.tells_of_before
-                known.see(entry)
-                last = entry.position
-            _must(last.seq == segment.last, f"it ends with commit {last.seq}")
-        return last
-
-    def _digests(self) -> Iterator[str]:
-        for digests in self.columns.digests.values() if self.columns else ():
-            yield from digests
-
-    def _values(self, digest: str, n_rows: int | None = None) -> pl.Series:
-        """Values of a chunk; with a number of rows, those alone."""
-        part = self._chunks[digest]
-        with self._reading(part):
-            return values_of(self._reader.read(part), n_rows)
-
-    @contextmanager
-    def _reading(self, part: Part | None) -> Iterator[None]:
-        """Tell of whatever goes wrong in here as of a damage of this part."""
-        try:
-            yield
-        except BackupError:
-            raise
-        except _UNREADABLE as problem:
-            said = f": {problem}" if type(problem) is ValueError and str(problem) else ""
-            place = (part.number, part.offset) if part else (None, None)
-            raise self._reader.trouble(f"it is not what it should be{said}", *place) from problem
-
-    def _trouble(self, problem: str, part: Part) -> BackupError:
-        return self._reader.trouble(problem, part.number, part.offset)
+    def report(self, path: Path, seconds: float) -> BackupReport:
+        """What it holds, for people."""
+        facts = [piece.facts() for piece in self.pieces]
+        head = self.pieces[0].head
+        return report_of(
+            facts, path=path, collection=head.collection, size=self.size, sha256=self.digest, seconds=seconds
+        )  # fmt: skip
 
 
 @contextmanager
-def open_backup(path: Path, tell: Tell = quietly) -> Iterator[Backup]:
+def open_backup(path: Path, tell: Tell = quietly) -> Iterator[BackupFile]:
     """
     A backup file, looked through from its beginning to its end.
 
@@ -275,7 +95,25 @@ def open_backup(path: Path, tell: Tell = quietly) -> Iterator[Backup]:
     Two reads of the file, and the memory of its ids and of one part.
     """
     with opened(path) as file:
-        yield Backup(PartReader(file, path.name), tell)
+        yield BackupFile(PartReader(file, path.name), tell)
+
+
+def partitions_in(path: Path) -> int:
+    """
+    How many partitions a backup file has; 1 for one of a collection that is not made of them.
+
+    Raises
+    ------
+    BackupError
+        As of ``open_backup``, as far as the first part shows it.
+    """
+    with opened(path) as file:
+        reader = PartReader(file, path.name)
+        part, payload, _ = next(reader.all())
+        if reader.form != FORMAT_OF_MANY:
+            return 1
+        with reading(reader, part):
+            return Many.from_json(payload).partitions
 
 
 def check_backup(path: Path, tell: Tell = quietly) -> BackupReport:
@@ -283,23 +121,3 @@ def check_backup(path: Path, tell: Tell = quietly) -> BackupReport:
     begun = time.perf_counter()
     with open_backup(path, tell) as backup:
         return backup.report(path, time.perf_counter() - begun)
-
-
-def _look_at(entry: Entry) -> None:
-    """Read all that a commit has."""
-    if entry.kind in DEAL_KINDS:
-        # an ``add`` without data is in the columns
-        if entry.data or entry.kind != "add":
-            _must(len(entry.change[0]) == len(entry.rows), "a commit has more rows than deals")
-    elif entry.kind == "facts":
-        unpacked_facts(entry.data)
-    elif entry.kind == "schema":
-        Schema.from_json(entry.data)
-    else:
-        _must(entry.kind == "pipeline", "a commit is of no known kind")
-        Pipeline.from_json(entry.data)
-
-
-def _must(holds: bool, problem: str = "") -> None:  # noqa: FBT001 what has to be
-    if not holds:
-        raise ValueError(problem)

@@ -34,6 +34,15 @@ class Claim:
     """
     The right of one restore to one collection.
 
+    Parameters
+    ----------
+    link
+        Way to the database.
+    keys
+        Of the collection, or of one partition of it.
+    token
+        That of the whole restore, of a partition; None to choose one.
+
     Attributes
     ----------
     token
@@ -45,14 +54,19 @@ class Claim:
         From every method but ``give_up``: the collection is another's, or holds something.
     """
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys, token: str | None = None) -> None:
         self._link = link
         self._keys = keys
-        self.token = secrets.token_hex(8)
+        self.token = token or secrets.token_hex(8)
 
-    def take(self) -> bool:
+    def take(self, *, again: bool = False) -> bool:
         """
         Take it; whether a restore that did not finish has left something.
+
+        Parameters
+        ----------
+        again
+            Of a partition: whether the head was left by such a restore. Then this is, too, even where it is whole.
 
         Raises
         ------
@@ -70,7 +84,14 @@ class Claim:
             keys.lease,
         )
         reply = self._link.call(
-            "EVAL", _BEGIN, len(names), *names, self.token, LEASE_MS, retry=True
+            "EVAL",
+            _BEGIN,
+            len(names),
+            *names,
+            self.token,
+            LEASE_MS,
+            "again" if again else "",
+            retry=True,
         )
         if reply[0] == b"busy":
             raise self.refused(
@@ -88,11 +109,18 @@ class Claim:
 
     def clear(self) -> int:
         """Remove what this restore or one before it has written; returns how many keys."""
-        keys, n_removed = self._keys, 0
-        for found in scan_names(self._link, keys):
-            n_removed += self._remove(found, "deals")
+        found = scan_names(self._link, self._keys)
+        return sum(map(self.clear_deals, found)) + self.clear_rest()
+
+    def clear_deals(self, names: Sequence[bytes]) -> int:
+        """Remove those of these hashes that a restore has written; returns how many."""
+        return self._remove(names, "deals")
+
+    def clear_rest(self) -> int:
+        """Remove what else a restore has written; returns how many keys."""
+        keys = self._keys
         blobs = self._link.call("SMEMBERS", keys.chunks, retry=True)
-        return n_removed + self._remove([*blobs, keys.chunks, keys.log, keys.checkpoint], "all")
+        return self._remove([*blobs, keys.chunks, keys.log, keys.checkpoint], "all")
 
     def _remove(self, names: Sequence[str | bytes], which: str) -> int:
         n_removed = 0
@@ -108,14 +136,18 @@ class Claim:
         """That no deal is there."""
         found = next(chain.from_iterable(scan_names(self._link, self._keys)), None)
         if found is not None:
-            raise self._holds(found.decode(errors="replace"))
+            raise self.holds(found.decode(errors="replace"))
 
     def give_up(self) -> None:
         """Remove what was written, and leave the collection as empty as it was, if that can be done now."""
         # else the next restore does it
         with suppress(StoreError):
             self.clear()
-            self._link.call("EVAL", _LEAVE, 2, self._keys.meta, self._keys.lease, self.token)
+            self.leave()
+
+    def leave(self) -> None:
+        """End it, once what was written is removed."""
+        self._link.call("EVAL", _LEAVE, 2, self._keys.meta, self._keys.lease, self.token)
 
     def hold(self) -> None:
         """Hold it for longer."""
@@ -182,9 +214,10 @@ class Claim:
                 "a part that was written to it is gone: is another program using its keys?"
             )
         if what == b"holds":
-            raise self._holds(reply[1].decode(errors="replace"))
+            raise self.holds(reply[1].decode(errors="replace"))
 
-    def _holds(self, key: str) -> RestoreRefused:
+    def holds(self, key: str) -> RestoreRefused:
+        """Error for a collection that has a key."""
         return self.refused(
             f"it is not empty, because the key {key!r} exists: restore into another collection or database"
         )

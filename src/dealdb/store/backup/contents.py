@@ -142,6 +142,50 @@ class End:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many:
+    """
+    The first part of a file of several partitions.
+
+    Attributes
+    ----------
+    program
+        What wrote the file.
+    collection
+        What it was taken from.
+    partitions
+        How many there are: behind this part come the parts of each, from its head to its end.
+    """
+
+    program: str
+    collection: str
+    partitions: int
+
+    def to_json(self) -> bytes:
+        """What the part holds."""
+        return _json(asdict(self))
+
+    @classmethod
+    def from_json(cls, payload: bytes) -> Many:
+        """Inverse of ``to_json``; ``ValueError`` or ``TypeError`` for anything else."""
+        many = cls(**json.loads(payload))
+        texts = (many.program, many.collection)
+        _check(all(type(text) is str for text in texts), "a text in its head is not one")
+        _check(type(many.partitions) is int and many.partitions > 1, "it has no partitions")
+        return many
+
+
+def pack_done(sha256: str) -> bytes:
+    """The last part of a file of several partitions: the SHA-256 of all bytes before it."""
+    return _json({"sha256": sha256})
+
+
+def unpack_done(payload: bytes) -> str:
+    """Inverse of ``pack_done``; one of ``UNREADABLE`` for anything else."""
+    found: str = json.loads(payload)["sha256"]
+    return found
+
+
 # what reading something that is not a document may raise
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 

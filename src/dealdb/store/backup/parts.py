@@ -16,8 +16,12 @@ from dealdb.errors import BackupError
 # as in PNG: a transfer that cuts the 8th bit, changes the ends of lines or stops at a zero is seen immediately
 MAGIC = b"\x89dealdb\r\n\x1a\n\x00"
 FORMAT = 1
+# of a collection of several partitions: what programs before them read as that of one would be a part of the deals
+FORMAT_OF_MANY = 2
 HEAD, COLUMN, HISTORY, LAST, END = b"HEAD", b"COLU", b"HIST", b"LAST", b"END."
-KINDS = frozenset((HEAD, COLUMN, HISTORY, LAST, END))
+# in a file of several partitions alone: its first part and its last
+MANY, DONE = b"MANY", b"DONE"
+KINDS = frozenset((HEAD, COLUMN, HISTORY, LAST, END, MANY, DONE))
 # what a server keeps under one key at most
 MAX_PART = 512 * 2**20
 
@@ -62,17 +66,24 @@ class PartWriter:
     """
     Writes the parts of a file, from its beginning.
 
+    Parameters
+    ----------
+    file
+        Open and empty.
+    form
+        Its format.
+
     Attributes
     ----------
     n_parts, n_bytes
         How many, and how long the file is by now.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], form: int = FORMAT) -> None:
         self._file = file
         self._digest = sha256()
         self.n_parts = self.n_bytes = 0
-        self._put(_OPENING.pack(MAGIC, FORMAT))
+        self._put(_OPENING.pack(MAGIC, form))
 
     def write(self, kind: bytes, payload: bytes) -> str:
         """Append a part; returns the SHA-256 of what it holds, hexadecimal."""
@@ -108,6 +119,8 @@ class PartReader:
     ----------
     size
         Bytes of the file.
+    form
+        Its format, once it was gone into.
     digest
         SHA-256 of all of it, hexadecimal, once it was gone through.
     """
@@ -116,6 +129,7 @@ class PartReader:
         self._file = file
         self._name = name
         self.size = file.seek(0, 2)
+        self.form = 0
         self.digest = ""
 
     def all(self) -> Iterator[tuple[Part, bytes, str]]:
@@ -135,7 +149,8 @@ class PartReader:
             yield part, payload, running.hexdigest()
             running.update(header)
             running.update(payload)
-            offset, number, ended = part.start + part.size, number + 1, part.kind == END
+            last = DONE if self.form == FORMAT_OF_MANY else END
+            offset, number, ended = part.start + part.size, number + 1, part.kind == last
         if offset != self.size:
             raise self.trouble("there are bytes after the last part", number, offset)
         self.digest = running.hexdigest()
@@ -171,11 +186,15 @@ class PartReader:
             msg = f"{self._name} is not a backup of dealdb: it does not begin like one"
             raise BackupError(msg, offset=0)
         _, found = _OPENING.unpack(opening)
-        if found > FORMAT:
-            msg = f"{self._name} is a backup of format {found}, and this dealdb reads format {FORMAT}: upgrade it"
+        if found > FORMAT_OF_MANY:
+            msg = (
+                f"{self._name} is a backup of format {found}, and this dealdb reads formats up to {FORMAT_OF_MANY}: "
+                "upgrade it"
+            )
             raise BackupError(msg, offset=len(MAGIC))
-        if found != FORMAT:
+        if found < FORMAT:
             raise self.trouble(f"there is no format {found}", 0, len(MAGIC))
+        self.form = found
         return opening
 
     def _header(self, offset: int, number: int) -> tuple[Part, bytes]:

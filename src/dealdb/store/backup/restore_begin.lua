@@ -4,6 +4,8 @@
 -- every program refuses.
 -- KEYS  1 meta   2 log   3 checkpoint   4 queries   5 chunks   6 writers   7 lease
 -- ARGV  1 token of this restore   2 milliseconds that the lease lasts
+--       3 '' or 'again': of a partition whose head was found to be that of a restore which did not finish. Then what is
+--       there is a part of that restore, whole or not
 -- Returns  {'ok', '0'}      it was empty
 --          {'ok', '1'}      a restore that did not finish has left something, and can't write any more
 --          {'busy'}         another process restores into it, or did a moment ago
@@ -13,8 +15,12 @@
 local call = redis.call
 local token = ARGV[1]
 local lease = call('GET', KEYS[7])
-if lease and lease ~= token then return {'busy'} end
+if lease and lease ~= token and ARGV[3] ~= 'again' then return {'busy'} end
 local format = call('HGET', KEYS[1], 'format')
+if format and ARGV[3] == 'again' and format ~= 'restore' then
+  call('DEL', KEYS[1])
+  format = 'restore'
+end
 local left = format == 'restore'
 if format and not left then return {'holds', KEYS[1]} end
 if not left then

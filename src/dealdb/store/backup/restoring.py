@@ -9,7 +9,7 @@ removes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -21,9 +21,11 @@ from dealdb.store.archive.manifest import Generation, Manifest
 from dealdb.store.archive.sealing import index_of, index_place
 from dealdb.store.archive.segments import complete, entries_of
 from dealdb.store.archive.unpacking import CHUNK_ROWS
-from dealdb.store.backup.checking import Backup, open_backup
+from dealdb.store.backup.checking import open_backup
 from dealdb.store.backup.claim import Claim
-from dealdb.store.backup.reports import RestoreReport, Tell
+from dealdb.store.backup.dividing import divided
+from dealdb.store.backup.piece import Backup
+from dealdb.store.backup.reports import RestoreReport, Tell, position_of
 from dealdb.store.commit.change import version_of
 from dealdb.store.history.confirm import newest
 from dealdb.store.keys import FORMAT, FORMAT_OF_FACTS, Keys
@@ -56,33 +58,57 @@ def restore(link: Link, keys: Keys, path: Path, tell: Tell) -> RestoreReport:
     Three reads of the file, and a round trip for some thousand deals.
     """
     begun = time.perf_counter()
-    with open_backup(path, tell) as backup:
-        cleared, queries = _Restorer(link, keys, backup, tell).run()
-        head = backup.head
-        return RestoreReport(
-            path=str(path),
-            collection=keys.collection,
-            source=head.collection,
-            seq=head.seq,
-            hash=head.hash,
-            deals=head.deals,
-            commits=head.seq if head.history else 0,
-            queries=queries,
-            history=head.history,
-            cleared=cleared,
-            seconds=time.perf_counter() - begun,
-        )
+    with open_backup(path, tell) as file, divided(file, 1, lambda _: 0, tell) as whole:
+        claim = Claim(link, keys)
+        cleared, queries = Restorer(link, keys, whole.pieces[0], claim, tell).run()
+    return restored_of(whole.pieces, path, keys, queries, cleared, time.perf_counter() - begun)
 
 
-class _Restorer:
-    """Writes one collection."""
+def restored_of(
+    pieces: Sequence[Backup], path: Path, keys: Keys, queries: int, cleared: int, seconds: float
+) -> RestoreReport:
+    """Report on a restore of these pieces."""
+    heads = [piece.head for piece in pieces]
+    seq, chain = position_of([head.position for head in heads])
+    history = any(head.history for head in heads)
+    return RestoreReport(
+        path=str(path),
+        collection=keys.collection,
+        source=heads[0].collection,
+        seq=seq,
+        hash=chain,
+        deals=sum(head.deals for head in heads),
+        commits=seq if history else 0,
+        queries=queries,
+        history=history,
+        cleared=cleared,
+        seconds=seconds,
+        partitions=len(pieces),
+    )
 
-    def __init__(self, link: Link, keys: Keys, backup: Backup, tell: Tell) -> None:
+
+class Restorer:
+    """
+    Writes one collection, or one partition of it.
+
+    Parameters
+    ----------
+    link, keys
+        The collection, or the partition.
+    backup
+        What it is to be.
+    claim
+        The right to it.
+    tell
+        Told how far it is.
+    """
+
+    def __init__(self, link: Link, keys: Keys, backup: Backup, claim: Claim, tell: Tell) -> None:
         self._link = link
         self._keys = keys
         self._backup = backup
         self._tell = tell
-        self._claim = Claim(link, keys)
+        self._claim = claim
         self._blobs: list[str] = []
         self._n_indexes = 0
         self._history = [
@@ -96,16 +122,20 @@ class _Restorer:
         try:
             cleared = self._claim.clear() if has_leftovers else 0
             self._claim.demand_empty()
-            self._write_blobs()
-            self._write_deals()
-            queries = self._finish()
+            self.write()
+            queries = self.finish()
         except BaseException:
             self._claim.give_up()
             raise
-        self._confirm()
+        self.confirm()
         return cleared, queries
 
     # writing ---------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write all but what makes it a collection."""
+        self._write_blobs()
+        self._write_deals()
 
     def _write_blobs(self) -> None:
         """Chunks and segments, each read back from the server."""
@@ -192,7 +222,8 @@ class _Restorer:
 
     # the end ---------------------------------------------------------------------------------------
 
-    def _finish(self) -> int:
+    def finish(self) -> int:
+        """Make it a whole one, which ends the claim; returns how many saved queries were written."""
         generation, last = self._backup.end.generation, self._backup.last
         entry: list[str | bytes | int] = []
         meta: list[str | bytes | int] = []
@@ -231,7 +262,7 @@ class _Restorer:
             words["mapping"] = head.mapping
         return [word for pair in words.items() for word in pair]
 
-    def _confirm(self) -> None:
+    def confirm(self) -> None:
         """That a reader finds the commit that the backup ends with."""
         position = self._backup.head.position
         if position.seq and not has_position(self._link, self._keys.log, position):

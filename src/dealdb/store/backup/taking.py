@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,15 +16,26 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.sealing import FrameRows, seal_all
 from dealdb.store.archive.segments import Segment
 from dealdb.store.archive.unpacking import CHUNK_ROWS
-from dealdb.store.backup.contents import End, Head, pack_entry
+from dealdb.store.backup.contents import End, Head, Many, pack_done, pack_entry
 from dealdb.store.backup.files import new_file
-from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, PartWriter
-from dealdb.store.backup.reports import BackupReport, Tell
+from dealdb.store.backup.parts import (
+    COLUMN,
+    DONE,
+    END,
+    FORMAT,
+    FORMAT_OF_MANY,
+    HEAD,
+    HISTORY,
+    LAST,
+    MANY,
+    PartWriter,
+)
+from dealdb.store.backup.reports import BackupReport, PieceFacts, Tell, quietly, report_of
 from dealdb.store.backup.revisions import Revisions
 from dealdb.store.bounds.wall import damaged
 from dealdb.store.checkpoint.write import generation_of
 from dealdb.store.hashes import as_dict
-from dealdb.store.history.reading import moment_of, read_history
+from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.log.entry import Entry, Position
@@ -63,34 +74,110 @@ def take(
     ----
     A read of the columns, as for a query, and of the whole history.
     """
+    return take_all(link, [(keys, live)], path, history=history, overwrite=overwrite, tell=tell)
+
+
+def take_all(
+    link: Link,
+    pieces: Sequence[tuple[Keys, LiveColumns]],
+    path: Path,
+    *,
+    history: bool,
+    overwrite: bool,
+    tell: Tell,
+) -> BackupReport:
+    """
+    Write a collection of partitions into a file, each as it is at one commit; else as ``take``.
+
+    Parameters
+    ----------
+    pieces
+        The partitions, the head first.
+    """
     begun = time.perf_counter()
+    many = len(pieces) > 1
     with new_file(path, overwrite=overwrite) as file:
-        taker = _Taker(link, keys, PartWriter(file), tell)
-        return taker.run(live, path, begun, history=history)
+        parts = PartWriter(file, FORMAT_OF_MANY if many else FORMAT)
+        # how far each of many is, is over too soon to be shown
+        told = quietly if many else tell
+        takers = [_Taker(link, keys, live, parts, told) for keys, live in pieces]
+        # all before the first is written, so that they are of about one moment; the head last: it has had first what
+        # the others have
+        for taker in reversed(takers):
+            taker.begin()
+        if many:
+            head = Many(
+                program=_program(), collection=pieces[0][0].collection, partitions=len(pieces)
+            )
+            parts.write(MANY, head.to_json())
+        facts = []
+        for taker in takers:
+            facts.append(taker.run(history=history))
+            if many:
+                tell("packing partitions", len(facts), len(pieces), "partitions")
+        if many:
+            parts.write(DONE, pack_done(parts.digest))
+    return report_of(
+        facts,
+        path=path,
+        collection=pieces[0][0].collection,
+        size=parts.n_bytes,
+        sha256=parts.digest,
+        seconds=time.perf_counter() - begun,
+    )
 
 
-class _Taker:
-    """Writes one backup."""
+def _program() -> str:
+    return f"dealdb {version('dealdb')}"
 
-    def __init__(self, link: Link, keys: Keys, file: PartWriter, tell: Tell) -> None:
-        self._link = link
-        self._keys = keys
+
+class PieceWriter:
+    """
+    Writes what a file has of one piece of a collection.
+
+    Parameters
+    ----------
+    file
+        Gets the parts.
+    tell
+        Told how far it is.
+    """
+
+    def __init__(self, file: PartWriter, tell: Tell) -> None:
         self._file = file
         self._tell = tell
         self._written: set[str] = set()
 
-    def run(self, live: LiveColumns, path: Path, begun: float, *, history: bool) -> BackupReport:
-        replica, last = self._begin(live)
-        head = self._head(replica, history=history)
+    def write(
+        self, head: Head, replica: Replica, last: Entry | None, entries: Iterable[Entry] | None
+    ) -> PieceFacts:
+        """
+        Write all parts.
+
+        Parameters
+        ----------
+        head
+            The first.
+        replica, last
+            The state and the commit that it ends with; None without commits.
+        entries
+            Every commit up to it, or None to leave the history out.
+
+        Raises
+        ------
+        ValueError
+            If the history is of other deals than the state.
+        """
         self._file.write(HEAD, head.to_json())
         generation: Generation | None = None
         revisions: tuple[str, ...] = ()
         segments: tuple[Segment, ...] = ()
         if last is not None:
-            generation = generation_of(replica, self._write_columns(replica))
+            columns = self._write_columns(replica)
+            generation = generation_of(replica, columns)
             known = Revisions()
-            if history:
-                segments = self._write_history(replica, generation, known, head)
+            if entries is not None:
+                segments = self._write_history(replica, columns, _seen(entries, known))
             else:
                 # only the history says which commit touched which deal; a later one than it was is on the safe side
                 known.are_all(replica.columns["id"], last.position.seq)
@@ -100,43 +187,13 @@ class _Taker:
             sha256=self._file.digest, generation=generation, revisions=revisions, history=segments
         )
         self._file.write(END, end.to_json())
-        return self._report(path, head, last, replica, time.perf_counter() - begun)
-
-    def _begin(self, live: LiveColumns) -> tuple[Replica, Entry | None]:
-        """The state of now, and the commit that it ends with."""
-        for _ in range(_MAX_TRIES):
-            replica = live.replica()
-            if not replica.position.seq:
-                return replica, None
-            last = entry_at(self._link, self._keys.log, replica.position)
-            # a checkpoint of the meantime may have trimmed it away
-            if last is not None:
-                return replica, last
-        raise self._reset()
-
-    def _head(self, replica: Replica, *, history: bool) -> Head:
-        (genesis, mapping), queries = self._link.calls(
-            [("HMGET", self._keys.meta, "genesis", "mapping"), ("HGETALL", self._keys.queries)],
-            retry=True,
-        )
-        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
-        return Head(
-            program=f"dealdb {version('dealdb')}",
-            collection=self._keys.collection,
-            taken=time.time_ns() // 1_000_000,
-            genesis=(genesis or b"").decode(errors="replace") if replica.position.seq else "",
-            seq=replica.position.seq,
-            hash=replica.position.hash.decode(),
-            time=replica.time_ms,
-            rows=replica.height,
-            # by the log; a deal that another program has replaced has two rows until a repair
-            deals=ids.n_unique(),
-            history=history and replica.position.seq > 0,
-            queries={
-                name.decode(errors="replace"): text.decode(errors="replace")
-                for name, text in as_dict(queries).items()
-            },
-            mapping=(mapping or b"").decode(errors="replace"),
+        return PieceFacts(
+            position=head.position,
+            last=last,
+            deals=head.deals,
+            fields=len(replica.schema.fields),
+            history=head.history,
+            queries=len(head.queries),
         )
 
     def _write_columns(self, replica: Replica) -> Columns:
@@ -161,13 +218,9 @@ class _Taker:
             self._file.write(COLUMN, blob)
 
     def _write_history(
-        self, replica: Replica, generation: Generation, known: Revisions, head: Head
+        self, replica: Replica, columns: Columns, entries: Iterable[Entry]
     ) -> tuple[Segment, ...]:
-        columns = generation.columns
-        if columns is None:
-            return ()
         segments: list[Segment] = []
-        entries = self._entries(replica.position, known, head)
         for sealed in seal_all(entries, FrameRows(replica.all_rows()), columns, indexed=False):
             digest = self._file.write(HISTORY, sealed.blob)
             segments.append(
@@ -181,7 +234,92 @@ class _Taker:
             )
         return tuple(segments)
 
-    def _entries(self, until: Position, known: Revisions, head: Head) -> Iterator[Entry]:
+    def _write_revisions(self, replica: Replica, known: Revisions) -> tuple[str, ...]:
+        revisions = known.column(replica.height)
+        if not revisions.is_null().equals(replica.columns["id"].is_null(), check_names=False):
+            msg = "the history has other deals"
+            raise ValueError(msg)
+        digests = []
+        for _, _, digest, blob in encoded(revisions.to_frame(), {}):
+            self._write_once(digest, blob)
+            digests.append(digest)
+        return tuple(digests)
+
+
+def _seen(entries: Iterable[Entry], known: Revisions) -> Iterator[Entry]:
+    for entry in entries:
+        known.see(entry)
+        yield entry
+
+
+class _Taker:
+    """Writes one piece of a collection, as the server has it."""
+
+    def __init__(
+        self, link: Link, keys: Keys, live: LiveColumns, file: PartWriter, tell: Tell
+    ) -> None:
+        self._link = link
+        self._keys = keys
+        self._live = live
+        self._file = file
+        self._tell = tell
+        self._replica = Replica()
+        self._last: Entry | None = None
+
+    def begin(self) -> None:
+        """Have the state of now, and the commit that it ends with."""
+        for _ in range(_MAX_TRIES):
+            self._replica, self._last = self._live.replica(), None
+            if not self._replica.position.seq:
+                return
+            self._last = entry_at(self._link, self._keys.log, self._replica.position)
+            # a checkpoint of the meantime may have trimmed it away
+            if self._last is not None:
+                return
+        raise self._reset()
+
+    def run(self, *, history: bool) -> PieceFacts:
+        """Write what it was as of ``begin``."""
+        replica, last = self._replica, self._last
+        # the memory of all columns is given back piece by piece
+        self._replica = Replica()
+        head = self._head(replica, history=history)
+        entries = self._entries(replica.position, head) if head.history else None
+        try:
+            return PieceWriter(self._file, self._tell).write(head, replica, last, entries)
+        except ValueError as problem:
+            msg = (
+                f"{self._link.settings.where}: the checkpoint and the history of {self._keys.collection!r} have other "
+                f"deals as of commit {replica.position.seq}; a backup with history=False is of the checkpoint alone"
+            )
+            raise StoreDamaged(msg) from problem
+
+    def _head(self, replica: Replica, *, history: bool) -> Head:
+        (genesis, mapping), queries = self._link.calls(
+            [("HMGET", self._keys.meta, "genesis", "mapping"), ("HGETALL", self._keys.queries)],
+            retry=True,
+        )
+        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
+        return Head(
+            program=_program(),
+            collection=self._keys.collection,
+            taken=time.time_ns() // 1_000_000,
+            genesis=(genesis or b"").decode(errors="replace") if replica.position.seq else "",
+            seq=replica.position.seq,
+            hash=replica.position.hash.decode(),
+            time=replica.time_ms,
+            rows=replica.height,
+            # by the log; a deal that another program has replaced has two rows until a repair
+            deals=ids.n_unique(),
+            history=history and replica.position.seq > 0,
+            queries={
+                name.decode(errors="replace"): text.decode(errors="replace")
+                for name, text in as_dict(queries).items()
+            },
+            mapping=(mapping or b"").decode(errors="replace"),
+        )
+
+    def _entries(self, until: Position, head: Head) -> Iterator[Entry]:
         """Every commit up to a position; each follows the one before by its chain hash."""
         last = Position()
         for entry in _whole_history(self._link, self._keys, until):
@@ -190,7 +328,6 @@ class _Taker:
             if entry.height > head.rows:
                 # before there is room made for them
                 raise damaged(f"commit {entry.position.seq} in the history")
-            known.see(entry)
             last = entry.position
             if last.seq % _TELL_EVERY == 0 or last.seq == until.seq:
                 self._tell("packing history", last.seq, until.seq, "commits")
@@ -198,42 +335,9 @@ class _Taker:
         if last != until:
             raise self._reset()
 
-    def _write_revisions(self, replica: Replica, known: Revisions) -> tuple[str, ...]:
-        revisions = known.column(replica.height)
-        if not revisions.is_null().equals(replica.columns["id"].is_null(), check_names=False):
-            msg = (
-                f"{self._link.settings.where}: the checkpoint and the history of {self._keys.collection!r} have other "
-                f"deals as of commit {replica.position.seq}; a backup with history=False is of the checkpoint alone"
-            )
-            raise StoreDamaged(msg)
-        digests = []
-        for _, _, digest, blob in encoded(revisions.to_frame(), {}):
-            self._write_once(digest, blob)
-            digests.append(digest)
-        return tuple(digests)
-
     def _reset(self) -> StoreDamaged:
         return StoreDamaged(
             f"{self._link.settings.where}: {self._keys.collection!r} was reset while it was backed up; try again"
-        )
-
-    def _report(
-        self, path: Path, head: Head, last: Entry | None, replica: Replica, seconds: float
-    ) -> BackupReport:
-        return BackupReport(
-            path=str(path),
-            collection=head.collection,
-            seq=head.seq,
-            hash=head.hash,
-            when=moment_of(last) if last else None,
-            deals=head.deals,
-            fields=len(replica.schema.fields),
-            commits=head.seq if head.history else 0,
-            history=head.history,
-            queries=len(head.queries),
-            bytes=self._file.n_bytes,
-            sha256=self._file.digest,
-            seconds=seconds,
         )
 
 

@@ -32,6 +32,11 @@ class Marked:
     note: str
 
 
+def first_note(writer: str, note: str) -> str:
+    """What is kept of a load before its first commit, which is to be that of a writer; see ``take_over``."""
+    return f"{writer} 0 0 0 0 0 {note}"
+
+
 def take_over(link: Link, keys: Keys, writers: Writers, name: str) -> Marked | None:
     """
     Last note of a load, whose writer can't commit any more from then on; None if there is none.

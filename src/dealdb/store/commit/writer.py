@@ -123,6 +123,11 @@ class Writer:
         self._lock = threading.Lock()
 
     @property
+    def name(self) -> str:
+        """Random text that no other writer has."""
+        return self._name
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing that it has sent can still take effect."""
         return self._reached.open is None

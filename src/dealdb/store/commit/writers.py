@@ -314,6 +314,11 @@ class Writers:
         seat = self._seat()
         seat.loads, seat.durability = True, Durability.MEMORY
 
+    @property
+    def name(self) -> str:
+        """Of the writer of this thread; as long as a load runs it stays the same."""
+        return self._writer(self._seat()).name
+
     def has_kept_last(self) -> bool:
         """Whether the server still has the last commit of this thread. One round trip."""
         return self._writer(self._seat()).is_known()

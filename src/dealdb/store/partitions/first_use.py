@@ -14,7 +14,10 @@ from dealdb.store.partitions.layout import ON_CLUSTER
 from dealdb.store.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dealdb.connection.server.health import ServerHealth
+    from dealdb.store.backup.reports import RestoreReport, Tell
 
     # what most collections don't need
     from dealdb.store.partitions.partitioned import PartitionedStore
@@ -97,6 +100,16 @@ class FirstUse:
             with suppress(StoreError):
                 store = self.store()
         return store.examine(health, trouble)
+
+    def restore(self, path: Path, tell: Tell) -> RestoreReport:
+        """Restore a collection, of as many partitions as the backup was taken of unless the caller asks for others."""
+        store = self.store()
+        if self._known is None:
+            from dealdb.store.backup.checking import partitions_in
+
+            n = partitions_in(path)
+            store = self._divided(n) if n > 1 else store
+        return store.restore(path, tell)
 
     def store(self, *, to_write: bool = False) -> AnyStore:
         """

@@ -25,6 +25,7 @@ from dealdb.store.store import Store
 if TYPE_CHECKING:
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.foreign.reading import ReadHashes
+    from dealdb.store.live.columns import LiveColumns
     from dealdb.store.log.entry import Position
     from dealdb.store.log.reader import News
     from dealdb.store.replica.snapshot import Snapshot
@@ -369,6 +370,10 @@ class Partition(Store):
     def zone_for(self, when: object) -> tzinfo:
         """Zone in which a date begins and ends: that of the head; no read gives the partition what it lacks."""
         return self._head.zone_for(when) if self._head else super().zone_for(when)
+
+    def to_back_up(self) -> LiveColumns:
+        """Its columns, for who writes all of them into a file."""
+        return self._live
 
     @property
     def read_up_to(self) -> Position:

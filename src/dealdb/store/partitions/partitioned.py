@@ -12,9 +12,8 @@ from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.deal import DealPlace, SaveResult, Written
 from dealdb.store.partitions.layout import partition_of
-from dealdb.store.partitions.not_yet import cannot
+from dealdb.store.partitions.loading.backups import PartitionedBackups
 from dealdb.store.partitions.partition import Partition
-from dealdb.store.partitions.reading import PartitionedReads
 
 if TYPE_CHECKING:
     from dealdb.connection.server.health import ServerHealth
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 
-class PartitionedStore(PartitionedReads):
+class PartitionedStore(PartitionedBackups):
     """
     One collection of several partitions in one database, with the methods and parameters of ``Store``.
 
@@ -60,15 +59,19 @@ class PartitionedStore(PartitionedReads):
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:
-        """Delete deals, in one commit a partition; how many of them there were."""
-        if max_rev is not None or mark is not None:
-            # revisions of two partitions can't be compared
-            raise cannot("a load that deletes what is missing")
+        """Delete deals, in one commit a partition; with ``max_rev`` or ``mark`` in one alone; how many there were."""
         self._ready()
         by_partition: dict[Partition, list[str]] = {}
         for deal_id in ids:
             by_partition.setdefault(self._of(deal_id), []).append(deal_id)
-        return sum(part.delete_many(some) for part, some in by_partition.items())
+        if (max_rev is not None or mark is not None) and len(by_partition) > 1:
+            msg = "deals that are deleted with a mark, or by their revisions, are of one partition"
+            raise ValueError(msg)
+        done = (
+            part.delete_many(some, max_rev=max_rev, mark=mark)
+            for part, some in by_partition.items()
+        )
+        return sum(done)
 
     def split(self, batches: Iterable[Batch]) -> list[Batch]:
         """Batches as those of single partitions, those of the same one together; no round trip."""
@@ -87,15 +90,17 @@ class PartitionedStore(PartitionedReads):
         """
         Write a batch of deals, in one commit a partition; see ``DealWriter.write``.
 
-        With ``max_rev`` all its deals are of one partition, as ``split`` makes them: it is written whole or not at all.
+        With ``max_rev`` or ``mark`` all its deals are of one partition, as ``split`` makes them: it is written whole or
+        not at all.
         """
-        del mark  # a load can't be resumed yet
         self._ready()
         parts = self._parts(batch)
-        if max_rev is not None and len(parts) > 1:
-            msg = "a batch that depends on revisions has deals of one partition"
+        if (max_rev is not None or mark is not None) and len(parts) > 1:
+            msg = "a batch that has a mark, or depends on revisions, has deals of one partition"
             raise ValueError(msg)
-        done = [self._partitions[n].write(schema, some, max_rev=max_rev) for n, some in parts]
+        done = [
+            self._partitions[n].write(schema, some, max_rev=max_rev, mark=mark) for n, some in parts
+        ]
         return Written(
             seq=max((each.seq for each in done), default=0),
             inserted=sum(each.inserted for each in done),
@@ -113,11 +118,11 @@ class PartitionedStore(PartitionedReads):
         ----
         One round trip for each run of batches of the same partition.
         """
-        del marks  # a load can't be resumed yet
         self._ready()
         n_added = 0
         for part, run in self._runs(batches):
-            n = part.add(schema, run)
+            noted = marks[n_added : n_added + len(run)] if marks else None
+            n = part.add(schema, run, noted)
             n_added += n
             if n < len(run):
                 break
@@ -199,13 +204,6 @@ class PartitionedStore(PartitionedReads):
         schema, pipeline = self.shown()
         return Seen(schema, pipeline, self.newest(), self.count())
 
-    def has(self, position: Position) -> bool:
-        """Whether all these commits are in the histories of their partitions."""
-        from dealdb.store.partitions.vector import positions_of
-
-        positions = positions_of(position, self.partitions)
-        return all(part.has(each) for part, each in zip(self._partitions, positions, strict=True))
-
     def asking(self, durability: Durability | None) -> AbstractContextManager[None]:
         """Let this thread ask for another durability meanwhile; None for the one that it asks for anyway."""
         return self._in_all(lambda part: part.asking(durability))
@@ -220,11 +218,6 @@ class PartitionedStore(PartitionedReads):
             for part in self._partitions:
                 stack.enter_context(enter(part))
             yield
-
-    def check_uses(self, uses: Sequence[str]) -> None:
-        """Refuse a load with options that can't be had here yet."""
-        if uses:
-            raise cannot(f"a load with {', '.join(uses)}")
 
     def promise(self, durability: Durability | None = None) -> None:
         """Refuse what a load can't do here; see ``Store.promise``."""
@@ -251,6 +244,3 @@ class PartitionedStore(PartitionedReads):
             for part, each in zip(self._partitions, before, strict=True)
         ]
         return vector_of(after)
-
-    def forget_load(self, load: str) -> None:
-        """Nothing: no load leaves a note here yet."""

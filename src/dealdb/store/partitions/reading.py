@@ -14,10 +14,9 @@ from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.durability import Durability
 from dealdb.store.deal import Deal, deal_from
 from dealdb.store.hashes import as_dict
-from dealdb.store.keys import Keys
+from dealdb.store.keys import Keys, check_format
 from dealdb.store.partitions.begin import Beginning
 from dealdb.store.partitions.layout import partition_of
-from dealdb.store.partitions.not_yet import NotYet
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.past.reads import PartitionedPast
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _MAX_TRIES = 5
 
 
-class PartitionedReads(PartitionedPast, NotYet):
+class PartitionedReads(PartitionedPast):
     """
     What is read of a collection of several partitions, and what there is once in it.
 
@@ -96,8 +95,11 @@ class PartitionedReads(PartitionedPast, NotYet):
     def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Replies to reads, once the collection was found to be made as it was. One round trip to each node."""
         # first: the last of all is answered after all others, also in a cluster
-        layout, form, *replies = self.link.calls([*self._beginning.looks, *commands], retry=True)
+        looks = [*self._beginning.looks, ("HGET", self.keys.meta, "format")]
+        layout, form, of_head, *replies = self.link.calls([*looks, *commands], retry=True)
         self._beginning.check(layout, form)
+        # as long as a collection is being restored, its head says so, and other partitions may be whole already
+        check_format(self.keys, of_head)
         return replies
 
     # fields and stages -----------------------------------------------------------------------------

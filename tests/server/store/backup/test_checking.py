@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from dealdb import BackupError, DealDatabase
-from dealdb.store.backup.parts import FORMAT, MAGIC, Part, PartReader, PartWriter
+from dealdb.store.backup.parts import FORMAT, FORMAT_OF_MANY, MAGIC, Part, PartReader, PartWriter
 from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
@@ -136,9 +136,10 @@ def test_parts_that_are_elsewhere(whole: bytes, check: Check) -> None:
         (b"", "not a backup of dealdb"),
         (b"id,name\n1,Acme\n" * 100, "not a backup of dealdb"),
         (MAGIC.replace(b"\r\n", b"\n") + bytes(1_000), "not a backup of dealdb"),
-        (MAGIC + struct.pack(">I", FORMAT + 1) + bytes(100), "format 2, and this dealdb reads.*upgrade"),
+        (MAGIC + struct.pack(">I", FORMAT_OF_MANY + 1) + bytes(100), "format 3, and this dealdb reads.*upgrade"),
         (MAGIC + struct.pack(">I", 0) + bytes(100), "no format 0"),
         (MAGIC + struct.pack(">I", FORMAT), "cut off"),
+        (MAGIC + struct.pack(">I", FORMAT_OF_MANY), "cut off"),
     ],
 )  # fmt: skip
 def test_what_is_no_backup(check: Check, blob: bytes, message: str) -> None:

@@ -540,20 +540,22 @@ def test_a_server_that_forgets_meanwhile(new_server: Callable[..., Server], file
 
 def test_the_last_step_may_be_sent_twice(copy: DealDatabase, raw: redis.Redis, file: Path) -> None:
     from dealdb.store.backup.checking import open_backup
+    from dealdb.store.backup.claim import Claim
     from dealdb.store.backup.reports import quietly
-    from dealdb.store.backup.restoring import _Restorer
+    from dealdb.store.backup.restoring import Restorer
 
     store = copy._store
     with open_backup(file) as backup:
-        restorer = _Restorer(store.link, store.keys, backup, quietly)
+        claim = Claim(store.link, store.keys)
+        restorer = Restorer(store.link, store.keys, backup.pieces[0], claim, quietly)
         restorer.run()
         copy.save_deal({"id": 7, "amount": 5})
         before = raw.dump("copys:log"), raw.dump("copys:meta"), raw.dump("copys:checkpoint")
         # as if its first answer had been lost
-        assert restorer._finish() == 1
+        assert restorer.finish() == 1
         # and what a failure would then clear away stays
         with pytest.raises(RestoreRefused):
-            restorer._claim.clear()
+            claim.clear()
         after = raw.dump("copys:log"), raw.dump("copys:meta"), raw.dump("copys:checkpoint")
         assert after == before
     assert copy.check().ok

@@ -14,7 +14,6 @@ import pytest
 
 from clusters import Cluster
 from dealdb import DealDatabase
-from dealdb.errors import NotOnPartitions
 from dealdb.store.partitions.layout import slot_of, tag_of
 from failovers import Savers, lost
 from servers import Server
@@ -103,14 +102,6 @@ def test_who_has_seen_an_empty_collection_takes_the_partitions_that_it_gets(
         assert reader.save_deal({"id": "2"}).outcome == "inserted"
         assert writer.query.count() == 2
         assert reader.place_of("1").partitions == 4
-
-
-def test_what_a_collection_of_partitions_cannot_do_yet_it_refuses(cluster: Cluster) -> None:
-    with DealDatabase.from_url(cluster.url, collection="refusing", partitions=4) as db:
-        db.save_deal({"id": "1", "note": "a"})
-        with pytest.raises(NotOnPartitions):
-            db.repair(facts=True)
-        assert db.get_deal("1") is not None
 
 
 @pytest.mark.parametrize("fault", ["kill", "freeze", "move"])

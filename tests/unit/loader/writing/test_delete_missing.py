@@ -119,6 +119,6 @@ def test_deleted_records_count_as_missing(store: Recorder) -> None:
 
 
 def test_half_is_half_of_what_the_filter_selects() -> None:
-    missing = Missing(among=pl.Series(["1", "2", "3"]), n_deals=3, seq=1)
+    missing = Missing(among=pl.Series(["1", "2", "3"]), n_deals=3, revs=[1])
     assert "2 of 3 deals" in missing.refusal(["1", "2"], 0, n_rows=100)
     assert not missing.refusal(["1"], 0, n_rows=100)

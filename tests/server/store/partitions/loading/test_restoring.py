@@ -1,0 +1,480 @@
+"""What a backup was taken of is there again, in as many partitions or in another number of them."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from clusters import Cluster
+from dealdb import DealDatabase, Kind, Pipeline, RestoreRefused, Stage, StoreDamaged
+from dealdb.errors import BackupError, DealDBError
+from dealdb.store.backup.claim import Claim
+from dealdb.store.backup.restoring import Restorer
+from dealdb.store.checkpoint.write import write_checkpoint
+from servers import Server
+
+STAGES = (Stage("Lead", Kind.OPEN), Stage("Won", Kind.WON), Stage("Lost", Kind.LOST))
+IDS = [*map(str, range(24)), *(f"B{n}" for n in range(60)), "ключ 1", "new", "told", "never"]
+# dies at the n-th call of something
+RESTORE = """
+import os, signal, sys
+from dealdb import DealDatabase
+from dealdb.store.backup.claim import Claim
+from dealdb.store.backup.restoring import Restorer
+
+url, path, of, at = sys.argv[1:]
+kind, name = of.split(".")
+kind = {"Claim": Claim, "Restorer": Restorer}[kind]
+call, n_calls = getattr(kind, name), 0
+
+def counted(self, *given, **named):
+    global n_calls
+    n_calls += 1
+    if n_calls == int(at):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call(self, *given, **named)
+
+setattr(kind, name, counted)
+with DealDatabase.from_url(url, collection="copy", partitions=4) as db:
+    db.restore(path)
+"""
+
+
+def checkpoint(db: DealDatabase) -> None:
+    db.query.frame()
+    for piece in db._store.pieces:
+        live = piece._live
+        with live._lock:
+            if live._replica.position.seq:
+                write_checkpoint(piece.link, piece.keys, live._replica)
+
+
+def change(db: DealDatabase, draw: random.Random, n: int = 80) -> None:
+    """What can happen to a collection, of partitions too."""
+    for number in range(n):
+        match draw.randrange(12):
+            case 0:
+                db.delete_deal(draw.randrange(24))
+            case 1:
+                rows = [
+                    {"id": f"B{draw.randrange(60)}", "amount": draw.randrange(9), "owner": "Ann"}
+                    for _ in range(draw.choice([3, 40]))
+                ]
+                db.loader.load(rows, bar=False)
+            case 2:
+                stages = list(STAGES)
+                draw.shuffle(stages)
+                db.set_pipeline(Pipeline(tuple(stages)), force=True)
+            case 3:
+                at = f"2026-01-{draw.randint(1, 28):02}"
+                db.save_deal({"id": draw.randrange(24), "stage": "Lead"}, at=at)
+            case 4 if number % 3 == 0:
+                checkpoint(db)
+            case _:
+                deal = {
+                    "name": draw.choice(["Ünïcode 漢字 'x' \n", "", None]),
+                    "amount": draw.choice([1, Decimal("12.5"), Decimal("0.125"), None]),
+                    "stage": draw.choice(["Lead", "Won", "Lost", "Other"]),
+                    "seats": draw.choice([5, Decimal("2.5")]),
+                    "tags": draw.choice([["a", 'ö, "b"'], [], None]),
+                    "created": draw.choice([date(2026, 3, 1), None]),
+                    f"f{draw.randrange(4)}": datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+                }
+                some = {name: value for name, value in deal.items() if draw.random() < 0.4}
+                db.save_deal({"id": draw.randrange(24), **some})
+
+
+def fill_one(db: DealDatabase, server: Server, seed: int) -> None:
+    """A collection of one piece with what partitions can't have yet, too."""
+    draw = random.Random(seed)
+    db.set_pipeline(Pipeline(STAGES))
+    db.save_deal({"id": "ключ 1", "region": "r", "gone": 1, "places": 4})
+    change(db, draw)
+    db.rename_field("region", "area")
+    db.retype_field("places", "text")
+    db.drop_field("gone")
+    db.history.load(
+        [
+            {"id": deal, "at": f"2025-0{n}-01", "field": "stage", "value": "Lead"}
+            for n, deal in enumerate(["1", "2", "told", "B1"], 1)
+        ],
+        rejects=False,
+    )
+    change(db, draw, 40)
+    db.save_deal({"id": "ключ 1", "gone": "again"})
+    with server.client() as raw:
+        # another program: a changed hash, a new one, one that is gone, and one that is replaced
+        prefix = db._store.keys.deal_prefix
+        db.save_deal({"id": 9, "amount": 1})
+        db.save_deal({"id": 10, "amount": 1})
+        db.save_deal({"id": 11, "amount": 1})
+        raw.hset(f"{prefix}9", "amount", "999")
+        raw.hset(f"{prefix}new", mapping={"stage": "Lead", "name": "by hand"})
+        raw.delete(f"{prefix}10", f"{prefix}11")
+        db.save_deal({"id": 11, "amount": 11})
+    db.repair()
+    change(db, draw, 30)
+    db.query.save("hot", "amount > 5")
+    db.rates.load([{"date": "2026-01-01", "currency": "EUR", "rate": "1.1"}])
+    assert db.check().ok
+
+
+def told(db: DealDatabase) -> list[tuple[str, ...]]:
+    """What each deal was and since when, as its own piece knows it."""
+    found = []
+    for piece in db._store.pieces:
+        facts = piece.event_facts(assume="none")
+        lives = facts.lives.select("life", "id", "end")
+        for field in facts.schema.fields:
+            table = facts.of(field.name).join(lives, on="life")
+            found += [
+                (field.name, *map(str, row))
+                for row in table.select("id", "at", "value", "end").rows()
+            ]
+    return sorted(found)
+
+
+def frame_of(db: Any) -> pl.DataFrame:
+    frame: pl.DataFrame = db.query.frame().sort("id")
+    return frame.select(sorted(frame.columns))
+
+
+def assert_same(one: DealDatabase, other: DealDatabase) -> None:
+    """The same in every view, but for numbers of commits."""
+    assert_frame_equal(frame_of(one), frame_of(other))
+    assert (dict(one.schema), len(one)) == (dict(other.schema), len(other))
+    assert one.pipeline == other.pipeline
+    assert one.get_deals(IDS) == other.get_deals(IDS)
+    moments = []
+    for deal in IDS:
+        mine, theirs = (db.deal_history(deal).drop("seq") for db in (one, other))
+        assert mine.equals(theirs), deal
+        moments += mine["when"].to_list()
+    for moment in sorted(set(moments))[:: len(set(moments)) // 7 + 1]:
+        assert_frame_equal(frame_of(one.as_of(moment)), frame_of(other.as_of(moment)))
+    assert told(one) == told(other)
+    assert one.query.saved() == other.query.saved()
+    assert one.rates.frame().equals(other.rates.frame())
+    assert other.check().ok
+
+
+def last_revs(db: DealDatabase) -> dict[str, int]:
+    """Revision of each deal."""
+    return {str(deal["id"]): deal.rev for deal in db.get_deals(IDS) if deal}
+
+
+def opened(url: str, name: str, n: int) -> DealDatabase:
+    return DealDatabase.from_url(url, collection=name, partitions=n)
+
+
+METRICS: tuple[Callable[[DealDatabase], pl.DataFrame], ...] = (
+    lambda db: db.analytics.waterfall(since="2025-01-01").frame,
+    lambda db: db.analytics.time_in_stage().frame,
+    lambda db: db.history.span(),
+)
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_from_one_piece_to_many_and_back(server: Server, tmp_path: Path, seed: int) -> None:
+    file = tmp_path / "b"
+    with opened(server.url, "one", 1) as one:
+        fill_one(one, server, seed)
+        one.backup(file)
+        before = one
+        for n in (4, 16, 2, 1):
+            db = opened(server.url, f"p{n}", n)
+            report = db.restore(file)
+            assert (report.partitions, report.deals, report.history) == (n, len(one), True)
+            assert_same(one, db)
+            # as if it had always been so
+            file = tmp_path / f"b{n}"
+            taken = db.backup(file)
+            checked = DealDatabase.check_backup(file)
+            assert (checked.partitions, checked.deals, checked.hash) == (n, len(one), report.hash)
+            assert checked.sha256 == taken.sha256
+            assert (taken.seq, taken.commits) == (report.seq, report.commits)
+            if before is not one:
+                before.close()
+            before = db
+        # of one piece again, with metrics on history
+        for metric in METRICS:
+            assert_frame_equal(metric(one), metric(db), check_row_order=False)
+        assert db.save_deal({"id": "1", "amount": 77}).outcome in ("updated", "inserted")
+        assert db.check().ok
+        db.close()
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_of_as_many_partitions_it_is_the_same_collection(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    draw = random.Random(seed)
+    with (
+        opened(server.url, "parted", 4) as db,
+        DealDatabase.from_url(server.url, collection="copy") as copy,
+    ):
+        change(db, draw)
+        checkpoint(db)
+        change(db, draw, 30)
+        db.query.save("hot", "amount > 5")
+        db.rates.load([{"date": "2026-01-01", "currency": "EUR", "rate": "1.1"}])
+        report = db.backup(tmp_path / "b")
+        # as many as it was taken of, where nobody says how many
+        restored = copy.restore(tmp_path / "b")
+        assert (restored.seq, restored.hash, restored.partitions) == (report.seq, report.hash, 4)
+        assert_same(db, copy)
+        assert last_revs(db) == last_revs(copy)
+        for deal in IDS:
+            assert db.deal_history(deal).equals(copy.deal_history(deal))
+        change(copy, draw, 30)
+        assert copy.check().ok
+        for n in (1, 8):
+            with opened(server.url, f"p{n}", n) as other:
+                other.restore(tmp_path / "b")
+                assert_same(db, other)
+                change(other, draw, 20)
+                assert other.check().ok
+
+
+def test_without_history_the_deals_are_there(server: Server, tmp_path: Path) -> None:
+    with opened(server.url, "one", 1) as one:
+        change(one, random.Random(1))
+        one.backup(tmp_path / "b1", history=False)
+        revs = last_revs(one)
+        for n, file, name in ((4, "b1", "a"), (4, "b4", "b"), (1, "b4", "c"), (8, "b4", "d")):
+            with opened(server.url, name, n) as db:
+                report = db.restore(tmp_path / file)
+                assert (report.deals, report.history, report.commits) == (len(one), False, 0)
+                assert_frame_equal(frame_of(one), frame_of(db))
+                assert (dict(one.schema), one.pipeline) == (dict(db.schema), db.pipeline)
+                # a careful writer reads again
+                for deal in db.get_deals(IDS):
+                    assert deal is None or deal.rev >= revs[str(deal["id"])]
+                with pytest.raises(StoreDamaged):
+                    db.deal_history("1")
+                if name == "a":
+                    db.backup(tmp_path / "b4", history=False)
+                change(db, random.Random(2), 20)
+                assert db.check().ok
+
+
+def test_an_empty_collection_and_one_of_few_deals(server: Server, tmp_path: Path) -> None:
+    with opened(server.url, "none", 4) as db:
+        assert db.backup(tmp_path / "none").partitions == 4
+    with opened(server.url, "few", 4) as db:
+        db.save_deal({"id": "1", "name": "only"})
+        db.backup(tmp_path / "few")
+    for n in (1, 4, 16):
+        for name, n_deals in (("none", 0), ("few", 1)):
+            with opened(server.url, f"{name}{n}", n) as db:
+                assert db.restore(tmp_path / name).deals == n_deals
+                assert len(db) == db.query.find().height == n_deals
+                db.save_deal({"id": "2", "name": "more"})
+                assert len(db) == n_deals + 1
+                assert db.check().ok
+
+
+def test_an_older_program_refuses_the_file(server: Server, tmp_path: Path) -> None:
+    """By its format; a file of one piece is as it was."""
+    with opened(server.url, "parted", 4) as db, opened(server.url, "one", 1) as one:
+        for each, form in ((db, 2), (one, 1)):
+            each.save_deal({"id": 1})
+            each.backup(tmp_path / "b", overwrite=True)
+            assert (tmp_path / "b").read_bytes()[12:16] == bytes([0, 0, 0, form])
+
+
+def test_damage_anywhere_is_found(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "b"
+    with opened(server.url, "parted", 4) as db:
+        db.loader.load([{"id": n, "name": f"n{n}"} for n in range(40)], bar=False)
+        db.backup(file)
+    whole = file.read_bytes()
+    for at in range(0, len(whole), len(whole) // 150):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(BackupError):
+            DealDatabase.check_backup(file)
+        file.write_bytes(whole[:at])
+        with pytest.raises(BackupError):
+            DealDatabase.check_backup(file)
+    with opened(server.url, "copy", 4) as copy:
+        with pytest.raises(BackupError):
+            copy.restore(file)
+        assert len(copy) == 0
+
+
+def test_what_holds_anything_is_refused_and_stays(server: Server, tmp_path: Path) -> None:
+    with opened(server.url, "parted", 4) as db, opened(server.url, "copy", 4) as copy:
+        db.save_deal({"id": 1, "name": "a"})
+        db.backup(tmp_path / "b")
+        copy.save_deal({"id": 5, "name": "here"})
+        with server.client() as client:
+            before = {key: client.dump(key) for key in client.keys("*")}
+            with pytest.raises(RestoreRefused, match="is not empty"):
+                copy.restore(tmp_path / "b")
+            assert {key: client.dump(key) for key in client.keys("*")} == before
+            # without its first partition alone it is no empty one
+            client.delete(*client.keys("cop*{0.1}*"))
+            before = {key: client.dump(key) for key in client.keys("*")}
+            with pytest.raises(RestoreRefused, match="is not empty"):
+                copy.restore(tmp_path / "b")
+            assert {key: client.dump(key) for key in client.keys("*")} == before
+
+
+@pytest.fixture
+def file(server: Server, tmp_path: Path) -> Path:
+    with opened(server.url, "parted", 4) as db:
+        change(db, random.Random(5))
+        db.query.save("hot", "amount > 5")
+        db.backup(tmp_path / "b")
+    return tmp_path / "b"
+
+
+@pytest.mark.parametrize(
+    ("of", "at", "times"),
+    [
+        ("Claim.take", 2, 1),
+        ("Claim.take", 4, 2),
+        ("Restorer.write", 1, 1),
+        ("Restorer.write", 3, 1),
+        ("Claim.finish", 2, 2),
+        ("Claim.finish", 4, 1),
+        ("Restorer.confirm", 1, 1),
+    ],
+)
+def test_one_that_was_killed_is_told_and_can_be_repeated(
+    server: Server, file: Path, of: str, at: int, times: int
+) -> None:
+    with server.client() as raw:
+        for _ in range(times):
+            command = [sys.executable, "-c", RESTORE, server.url, str(file), of, str(at)]
+            done = subprocess.run(command, check=False, capture_output=True)
+            assert done.returncode == -signal.SIGKILL
+            # as if so long had passed
+            raw.delete(*raw.keys("cop*lease"), "x")
+    with opened(server.url, "copy", 4) as copy, opened(server.url, "parted", 4) as db:
+        if of == "Restorer.confirm":
+            # it was whole by then
+            assert_same(db, copy)
+            return
+        for ask in (len, lambda db: db.query.count(), lambda db: "1" in db, lambda db: db.get_deal(1),
+                    lambda db: db.save_deal({"id": 1}), lambda db: db.deal_history(1)):  # fmt: skip
+            with pytest.raises(StoreDamaged, match="is under way, or did not finish"):
+                ask(copy)
+        copy.restore(file)
+        assert_same(db, copy)
+        for piece in copy._store.pieces:
+            own = piece.keys.own_prefix
+            assert sorted(raw_members(server, piece.keys.chunks)) == sorted(
+                key
+                for kind in ("chunk", "history", "index")
+                for key in raw_keys(server, f"{own}{kind}:*")
+            )
+
+
+def raw_members(server: Server, key: str) -> list[bytes]:
+    with server.client() as client:
+        return list(client.smembers(key))
+
+
+def raw_keys(server: Server, pattern: str) -> list[bytes]:
+    with server.client() as client:
+        found: list[bytes] = client.keys(pattern)
+        return found
+
+
+@pytest.mark.parametrize(("name", "at"), [("take", 3), ("put", 5), ("finish", 2)])
+def test_one_that_fails_leaves_nothing(
+    server: Server, file: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: int
+) -> None:
+    call, calls = getattr(Claim, name), []
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        calls.append(name)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return call(*given, **named)
+
+    with opened(server.url, "copy", 4) as copy:
+        with monkeypatch.context() as patched:
+            patched.setattr(Claim, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                copy.restore(file)
+        left = raw_keys(server, "cop*")
+        assert left == []
+    # of another number, since nothing is there
+    with opened(server.url, "copy", 8) as copy, opened(server.url, "parted", 4) as db:
+        copy.restore(file)
+        assert_same(db, copy)
+
+
+def test_two_at_once(server: Server, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Restorer.write
+    refused: list[None] = []
+
+    def write(self: Any) -> None:
+        if not refused:
+            refused.append(None)
+            with (
+                opened(server.url, "copy", 4) as other,
+                pytest.raises(RestoreRefused, match="another process"),
+            ):
+                other.restore(file)
+        whole(self)
+
+    monkeypatch.setattr(Restorer, "write", write)
+    with opened(server.url, "copy", 4) as copy, opened(server.url, "parted", 4) as db:
+        copy.restore(file)
+        assert_same(db, copy)
+    assert refused
+
+
+def test_hashes_of_another_program_are_refused(server: Server, file: Path) -> None:
+    with server.client() as raw, opened(server.url, "copy", 4) as copy:
+        raw.hset("copy:1", "name", "theirs")
+        with pytest.raises(DealDBError, match="holds hashes of another program"):
+            copy.restore(file)
+        assert raw.keys("cop*") == [b"copy:1"]
+
+
+@pytest.fixture(scope="module")
+def cluster(binary: Path) -> Iterator[Cluster]:
+    started: list[Server] = []
+    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
+
+        def start(*options: str) -> Server:
+            started.append(Server(binary, Path(folder) / str(len(started)), *options))
+            return started[-1].start()
+
+        yield Cluster(start, has_replicas=False)
+        for server in started:
+            server.stop()
+
+
+def test_from_one_server_to_a_cluster_and_back(
+    cluster: Cluster, server: Server, tmp_path: Path
+) -> None:
+    with opened(server.url, "one", 1) as one:
+        fill_one(one, server, 7)
+        one.backup(tmp_path / "b1")
+        for n, name in ((16, "many"), (1, "single")):
+            with opened(cluster.url, name, n) as db:
+                assert db.restore(tmp_path / "b1").partitions == n
+                assert_same(one, db)
+                db.backup(tmp_path / name)
+            with opened(server.url, f"back{n}", 1) as back:
+                back.restore(tmp_path / name)
+                assert_same(one, back)
+                for metric in METRICS:
+                    assert_frame_equal(metric(one), metric(back), check_row_order=False)
