@@ -208,7 +208,8 @@ def _hset(client: RedisCluster, who: int) -> None:
 
 def _client(nodes: Sequence[Server]) -> RedisCluster:
     host, port = nodes[0].address
-    return RedisCluster(startup_nodes=[ClusterNode(host, port)], protocol=2)
+    first = ClusterNode(host, port)  # type: ignore[no-untyped-call]  # it has no types
+    return RedisCluster(startup_nodes=[first], protocol=2)
 
 
 def _queries(figure: Figure, places: Sequence[Place], n: int) -> None:
@@ -286,7 +287,7 @@ def _often(action: Callable[[], object]) -> None:
 
 
 def _ask_all(client: RedisCluster, metas: Sequence[str]) -> object:
-    pipeline = client.pipeline()
+    pipeline = client.pipeline()  # type: ignore[no-untyped-call]  # it has no types
     for meta in metas:
         pipeline.hmget(meta, "seq", "hash")
     return pipeline.execute()

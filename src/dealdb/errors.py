@@ -25,7 +25,7 @@ Every error that dealdb raises on purpose.
         ├── LoadReset               the server lost what a load had written
         ├── FeedReset               the server's history is not the one that a feed followed
         ├── NotAdopted              hashes of another program would have to be adopted first
-        ├── NotOnPartitions         what a collection of several partitions can't do yet
+        ├── NotOnPartitions         what a collection of several partitions can't do
         └── StoreDamaged            what the server holds is not a dealdb collection of this format
 
 Messages are lower case without a full stop: what was asked, what was found, what to do. They never
@@ -376,7 +376,7 @@ class NotAdopted(StoreError):
 
 
 class NotOnPartitions(StoreError):
-    """What a collection of several partitions can't do yet; nothing was read or written."""
+    """What a collection of several partitions can't do: adopt hashes of another program; nothing was written."""
 
     code = "not-on-partitions"
 

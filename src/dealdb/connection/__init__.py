@@ -2,7 +2,7 @@
 The way to a server: settings and URLs, a blocking pool, health, and an embedded server.
 
 The order of the parts; nothing imports from a part behind it:
-certificate, retry, fork, endpoint, embedded → url → settings → protocol → sentinels → pool → link →
+certificate, retry, fork, endpoint, pool_stats, embedded → url → settings → protocol → sentinels → pool → link →
 cluster, server → redis_connection.
 """
 
@@ -12,7 +12,7 @@ import logging
 
 from dealdb.connection.embedded.server import EmbeddedServer
 from dealdb.connection.link import Argument, Link, OwnLink, packed_command, round_trips
-from dealdb.connection.pool import PoolStats
+from dealdb.connection.pool_stats import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.server.dangers import Danger
 from dealdb.connection.server.health import ServerHealth

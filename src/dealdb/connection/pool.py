@@ -18,10 +18,10 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.fork import renew_in_child
+from dealdb.connection.pool_stats import PoolStats
 from dealdb.connection.protocol.wire import HANG_UP_TIMEOUT_S, Wire
 from dealdb.connection.sentinels import Sentinels
 from dealdb.connection.settings import Settings
@@ -31,32 +31,6 @@ from dealdb.errors import PoolTimeout, StoreError
 LOST_SLOT_CHECK_S = 0.25
 # how long one to a node of a cluster is waited for, before one is taken that leads to another node
 PATIENCE_S = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolStats:
-    """
-    State of a connection pool at one moment.
-
-    Attributes
-    ----------
-    size
-        Most sockets that the pool may hold.
-    open
-        Slots taken: sockets in use, and idle ones.
-    in_use
-        Sockets that a caller is using.
-    waiting
-        Callers that wait for one.
-    waited
-        How many callers have had to wait since the pool was made.
-    """
-
-    size: int
-    open: int
-    in_use: int
-    waiting: int
-    waited: int
 
 
 class _Waiter:

@@ -11,7 +11,8 @@ from dealdb.connection.cluster.cluster_link import ClusterLink
 from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import DEFAULT_PORT
 from dealdb.connection.link import Link
-from dealdb.connection.pool import Pool, PoolStats
+from dealdb.connection.pool import Pool
+from dealdb.connection.pool_stats import PoolStats
 from dealdb.connection.server.dangers import Danger
 from dealdb.connection.server.health import ServerHealth, ask_server, ping
 from dealdb.connection.server.nodes import dangers_of_all

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from dealdb import DealDatabase
 from dealdb.errors import ServerUnavailable
 from servers import Server, free_port
 
-PATIENT = {"socket_timeout_s": 1.0, "retry_deadline_s": 30.0}
+PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 30.0}
 
 
 @pytest.fixture

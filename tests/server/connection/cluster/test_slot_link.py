@@ -183,10 +183,10 @@ def test_threads_wait_for_a_socket_to_their_node_rather_than_take_those_of_other
 
         list(threads.map(ask, range(200)))
         assert connection.pool_stats().open == 4
-        before = sockets_accepted(link)
+        before = sockets_accepted(link) or 0
         list(threads.map(ask, range(800)))
         # to lead a socket from node to node takes longer than a command
-        assert sockets_accepted(link) - before <= 8
+        assert (sockets_accepted(link) or 0) - before <= 8
         assert sum(int(n) for n in link.calls([("GET", key) for key in keys], retry=True)) == 1000
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from connected import documented_rule
 from dealdb import ConfigError, DealDatabase, NotOnPartitions, StoreDamaged
+from dealdb.store.hashes import scan_names
 from dealdb.store.partitions import begin
 from servers import Server
 
@@ -170,7 +171,7 @@ def test_threads_that_begin_a_collection_together_all_save(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one finds in it by then is no other program's."""
-    scan, waiting = begin.scan_names, threading.Barrier(2)
+    scan, waiting = scan_names, threading.Barrier(2)
 
     def scan_late(link: Any, keys: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():

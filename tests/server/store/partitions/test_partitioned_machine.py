@@ -372,7 +372,9 @@ class PartitionMachine(RuleBasedStateMachine):
             held.remove(copy)
         link = FaultyLink(self.link, self.network)
         writer, counter = copy.key
-        record = self.link.call("HGET", writers_in(copy.command), writer) or b"0 "
+        writers = writers_in(copy.command)
+        assert writers is not None
+        record = self.link.call("HGET", writers, writer) or b"0 "
         is_next = counter == int(record.split()[0]) + 1
         may_happen = copy.key in self.network.open or (copy.age != self.network.age and is_next)
         status = copy.arrive(link)
