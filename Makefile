@@ -26,7 +26,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-10m bench-cluster bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults faults-cluster soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
+.PHONY: help setup demo bench bench-10m bench-cluster bench-redis7 test test-robust test-cluster test-all test-servers test-machine test-board screenshots cov mutants faults faults-cluster soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,15 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 ROBUST := tests/exports tests/faults tests/fuzz tests/hostile \
 	$(addprefix tests/server/, test_engines.py cli/test_leaving.py connection/embedded/test_disk.py \
 	connection/embedded/test_keeper.py connection/test_demotion.py connection/test_fork.py \
-	connection/test_link_interrupts.py connection/test_sentinels.py connection/cluster \
-	loader/writing/test_resume.py store/backup/test_restoring.py store/partitions/test_partitioned_on_cluster.py)
+	connection/test_link_interrupts.py loader/writing/test_resume.py store/backup/test_restoring.py)
+
+# several servers that fail and are replaced, and collections that are spread over them
+CLUSTER := tests/faults/cluster \
+	$(addprefix tests/server/, connection/cluster connection/server/test_nodes.py connection/test_sentinels.py \
+	connection/test_sentinels_tls.py store/partitions board/test_live_on_partitions.py)
+# of these what other servers may do otherwise
+CLUSTER_SHORT := tests/faults/cluster tests/server/connection/cluster tests/server/connection/test_sentinels.py \
+	tests/server/connection/test_sentinels_tls.py $(shell find tests/server/store/partitions -name 'test_*_on_cluster.py')
 
 # what runs in a browser has a target of its own
 BROWSER := tests/browser
@@ -77,11 +84,14 @@ BROWSER := tests/browser
 # one thread of Polars a worker: tables of tests have few rows, and to hand them to other threads takes longer than
 # the work on them; all other targets have those of the machine
 test: export POLARS_MAX_THREADS := 1
-test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust and test-board
-	$(PYTEST) $(addprefix --ignore=,$(ROBUST) $(BROWSER)) $(ARGS)
+test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust, test-cluster and test-board
+	$(PYTEST) $(addprefix --ignore=,$(ROBUST) $(CLUSTER) $(BROWSER)) $(ARGS)
 
 test-robust: $(STAMP) ## Killed processes, broken links, forks, signals, twisted data, hostile inputs and generated exports
-	$(PYTEST) $(ROBUST) $(ARGS)
+	$(PYTEST) $(ROBUST) --ignore=tests/faults/cluster $(ARGS)
+
+test-cluster: $(STAMP) ## Clusters, Sentinels and partitions: nodes that are killed, frozen, cut off and moved
+	$(PYTEST) $(CLUSTER) $(ARGS)
 
 test-all: $(STAMP) ## The same with the slow tests, and more examples of those with random ones
 	$(PYTEST) --ignore=$(BROWSER) -m "slow or not slow" --hypothesis-profile=long $(ARGS)
@@ -99,8 +109,9 @@ screenshots: $(BOARD_STAMP) ## Make the pictures of docs/board.md: every page on
 	PYTHONPATH=tests $(BIN)/python -m browser.screenshots docs/pictures
 
 test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6.2
-	$(PYTEST) tests/server --server=redis7 $(ARGS)
-	$(PYTEST) tests/server --server=redis62 $(ARGS)
+	$(PYTEST) tests/server $(addprefix --ignore=,$(CLUSTER)) --server=redis7 $(ARGS)
+	$(PYTEST) $(CLUSTER_SHORT) --server=redis7 $(ARGS)
+	$(PYTEST) tests/server $(addprefix --ignore=,$(CLUSTER)) --server=redis62 $(ARGS)
 
 test-machine: $(STAMP) ## The store against its model, 5,000 examples (two hours or so); e.g. ARGS=--server=redis7
 	$(BIN)/pytest tests/server/store/test_store_machine.py -m slow $(ARGS)

@@ -1100,7 +1100,7 @@ MUTANTS = [
     ),
     Mutant(
         "after a commit was told, one of an earlier time is not",
-        "history/feed.py",
+        "history/course.py",
         "return not self._has_told and until_ms is not None",
         "return until_ms is not None",
         "tests/server/store/history/test_last_commit.py",

@@ -30,7 +30,6 @@ from dealdb.query.results.rows import (
 from dealdb.query.results.saved import SavedQueries, SavedQuery
 from dealdb.query.results.search import searched, words_of
 from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
-from dealdb.store.log.entry import Position
 
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
@@ -627,6 +626,9 @@ class QueryEngine:
             # the number of a commit alone may be that of another database, which was selected since
             if rows is deals.rows and seq == deals.seq:
                 return changes
+        # not at the top: it brings the client along
+        from dealdb.store.log.entry import Position
+
         changes = self._source.changes(deals.position or Position(deals.seq))
         self._changes = (deals.rows, deals.seq, changes)
         return changes

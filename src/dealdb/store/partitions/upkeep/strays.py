@@ -28,7 +28,7 @@ return 1
 """
 # removes a hash that has these fields and no others
 _REMOVE = b"""
-if redis.call('HLEN', KEYS[1]) ~= #ARGV / 2 then return 0 end
+if #redis.call('HGETALL', KEYS[1]) ~= #ARGV then return 0 end
 for i = 1, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) ~= ARGV[i + 1] then return 0 end
 end
