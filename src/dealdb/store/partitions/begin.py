@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dealdb.connection import Link
+from dealdb.connection.retry import Pauses
 from dealdb.errors import ConfigError, NotOnPartitions, StoreDamaged
 from dealdb.store.hashes import scan_names
 from dealdb.store.keys import FORMAT_OF_PARTITIONS, Keys
 from dealdb.store.partitions.layout import Layout
 
+# how long a program may take between the two steps of a beginning
+_BEGINNING_S = 1.0
 # the format that the collection has, once it has one; HSETNX is no right that a user of dealdb needs otherwise
 _CLAIM = """
 local form = redis.call('HGET', KEYS[1], 'format')
@@ -113,8 +116,16 @@ def layout_in(link: Link, keys: Keys, layout: bytes | None, form: bytes | None) 
     Raises
     ------
     StoreDamaged
-        If only one of the two keys is there.
+        If only one of the two keys is there, and that does not change in a second.
+
+    Cost
+    ----
+    None; while another program is just beginning it, a round trip now and then.
     """
+    pauses = Pauses(_BEGINNING_S)
+    while form == FORMAT_OF_PARTITIONS and layout is None and not pauses.over:
+        pauses.wait()
+        layout, form = link.calls(look_of(keys), retry=True)
     if form is None and layout is None:
         return 0
     if form != FORMAT_OF_PARTITIONS and layout is None:

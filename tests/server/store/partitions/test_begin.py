@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -191,3 +193,20 @@ def test_threads_that_begin_a_collection_together_all_save(
         late.join()
         assert outcomes == ["inserted"]
         assert len(db) == 2
+
+
+@pytest.mark.parametrize("partitions", [None, 4])
+def test_who_comes_while_another_program_begins_it_waits_for_that(
+    server: Server, client: Any, partitions: int | None
+) -> None:
+    with opened(server, partitions=4) as db, opened(server, partitions=partitions) as other:
+        db.save_deal({"id": 1})
+        layout = client.get("deals:layout")
+        # between the two steps of a beginning
+        client.delete("deals:layout")
+        with ThreadPoolExecutor(1) as threads:
+            asked = threads.submit(other.get_deal, 1)
+            time.sleep(0.1)
+            assert not asked.done()
+            client.set("deals:layout", layout)
+            assert asked.result() is not None
