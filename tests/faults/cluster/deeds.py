@@ -72,7 +72,9 @@ class Deeds:
     ) -> None:
         """A primary is gone until another has taken its place, or a while."""
         old = self._cluster.owner(slot)
-        outage = Outage(kind, time.monotonic(), {s for s in self._slots if self._has(s, old)})
+        slots = {each for each in self._slots if self._cluster.owner(each) is old}
+        # only now: to ask for the owners takes a while, and what is lost is told by this moment
+        outage = Outage(kind, time.monotonic(), slots)
         self.outages.append(outage)
         begin()
         ends = time.monotonic() + _PATIENCE_S
@@ -82,9 +84,6 @@ class Deeds:
         outage.lasted_s = round(time.monotonic() - outage.began, 1)
         time.sleep(self._draw.uniform(0, 1))
         end()
-
-    def _has(self, slot: int, node: Server) -> bool:
-        return self._cluster.owner(slot) is node
 
     def _kill(self, slot: int) -> None:
         node = self._cluster.owner(slot)
