@@ -93,7 +93,7 @@ class PartitionedReads(PartitionedPast):
         return self._partitions[partition_of(deal_id, self.partitions)]
 
     def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Replies to reads, once the collection was found to be made as it was. One round trip to each node."""
+        """Replies to reads, once the collection was found to be made as it was. One round trip, two in a cluster."""
         # first: the last of all is answered after all others, also in a cluster
         looks = [*self._beginning.looks, ("HGET", self.keys.meta, "format")]
         layout, form, of_head, *replies = self.link.calls([*looks, *commands], retry=True)

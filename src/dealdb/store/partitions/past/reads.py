@@ -41,7 +41,7 @@ class PartitionedPast:
         raise NotImplementedError
 
     def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Replies to reads, of which that to the last one is the youngest. One round trip to each node."""
+        """Replies to reads, of which that to the last one is the youngest. One round trip, two in a cluster."""
         raise NotImplementedError
 
     def _positions(self) -> list[Position]:
