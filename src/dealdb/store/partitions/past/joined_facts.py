@@ -41,8 +41,8 @@ class JoinedFacts(FactsLog):
     Notes
     -----
     What costs a round trip in a ``FactsLog`` costs one here, however many partitions there are, and in a cluster two,
-    however many nodes there are. Nothing new: one; up to 100 new commits in each partition: two; the first time one more than there.
-    A partition that has more, or whose log begins later and without kept tables, is read by itself.
+    however many nodes there are. Nothing new: one; up to 100 new commits in each partition: two; the first time one
+    more than there. A partition that has more, or whose log begins later and without kept tables, is read by itself.
     """
 
     def __init__(
