@@ -90,6 +90,23 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return found
 
 
+def replicated(primary: Server, n: int = 1) -> bool:
+    """
+    Whether so many replicas have confirmed all that their primary has now.
+
+    ``WAIT`` does not tell: it counts what its own connection has written, and one that wrote nothing is
+    answered at once.
+    """
+    with primary.client() as client:
+        _, offset, _ = client.execute_command("ROLE")
+
+        def have_it() -> int:
+            replicas = client.execute_command("ROLE")[2]
+            return sum(int(confirmed) >= offset for _, _, confirmed in replicas)
+
+        return eventually(lambda: have_it() >= n)
+
+
 def pause() -> datetime:
     """A moment that lies between what was done before and what is done after."""
     time.sleep(0.003)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import redis
 
-from connected import eventually
+from connected import eventually, replicated
 from dealdb import DealDatabase
 from dealdb.connection import RedisConnection, sentinels
 from dealdb.connection.sentinels import Sentinels
@@ -39,8 +39,7 @@ def test_the_primary_is_found_and_the_next_one_when_it_is_killed(group: Watched)
         assert db.get_deal("d1") is not None
         old = group.primary()
         assert [each for each in group.servers if roles(each) == "master"] == [old]
-        with old.client() as client:
-            assert client.execute_command("WAIT", 2, 5_000) == 2
+        assert replicated(old, 2)
         old.kill()
         # the same database object, and no word of the other server
         assert db.save_deal({"id": "d1", "amount": 2}).outcome == "updated"
@@ -58,8 +57,7 @@ def test_a_primary_that_froze_is_left_before_it_knows_that_it_was_replaced(group
         for n in range(3):
             db.save_deal({"id": n, "amount": 0})
         old = group.primary()
-        with old.client() as client:
-            assert client.execute_command("WAIT", 2, 5_000) == 2
+        assert replicated(old, 2)
         with old.frozen():
             new = group.wait_for_another(old)
         # it takes changes still, over the socket that the pool has kept

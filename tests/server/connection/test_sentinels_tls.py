@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connected import eventually
+from connected import eventually, replicated
 from dealdb import DealDatabase
 from dealdb.errors import ServerUnavailable
 from servers import Server, free_port
@@ -95,8 +95,7 @@ def test_a_primary_that_speaks_tls_is_found_and_so_is_the_next_one(
 ) -> None:
     with DealDatabase.from_url(url_of(ports), tls_ca=certificate, **PATIENT) as db:
         db.save_deal({"id": 1, "amount": 1})
-        with pair[0].client() as client:
-            assert client.execute_command("WAIT", 1, 5_000) == 1
+        assert replicated(pair[0])
         pair[0].kill()
         assert db.save_deal({"id": 1, "amount": 2}).outcome == "updated"
         assert db.query.frame()["amount"].to_list() == [2]

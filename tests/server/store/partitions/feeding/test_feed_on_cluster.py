@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from clusters import Cluster, say
-from connected import eventually
+from connected import eventually, replicated
 from dealdb import Commit, DealDatabase
 from dealdb.store.partitions.layout import slot_of, tag_of
 from followed import Collector, mirrored, present, told
@@ -66,7 +66,7 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
         if fault == "kill":
             # what no replica has would be lost, and the feed reset for it
             for node in cluster.primaries:
-                assert say(node, "WAIT", 1, 5_000) == 1
+                assert replicated(node)
             old.kill()
         writers = [threading.Thread(target=write, args=(who,)) for who in range(3)]
         for writer in writers:
