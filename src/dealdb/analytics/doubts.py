@@ -14,8 +14,7 @@ from dealdb.model.pipeline import Kind, Pipeline
 _OF_OUTCOMES = frozenset(("win_rate", "mean", "mean_days"))
 _OF_CYCLES = frozenset(("mean_days", "cycle_days", "mean_cycle_days"))
 _DATES = {"created": "a creation date", "closed": "a closing date"}
-# more groups are looked through by column first, as few of them are alike; of still more nobody reads the names
-_SOME = 300
+# of more groups nobody reads the names
 _MOST = 5_000
 
 
@@ -90,13 +89,6 @@ def alike_groups(table: pl.DataFrame, keys: Collection[str]) -> Iterator[str]:
         if names.len() > _MOST:
             continue
         names = names.cast(pl.String)
-        groups = alike((_suspects(names) if names.len() > _SOME else names).sort())
-        if groups:
+        if groups := alike(names.sort()):
             found = shown_alike(groups)
             yield f"{key}: names that differ only in case or blanks have rows of their own: {found}"
-
-
-def _suspects(names: pl.Series) -> pl.Series:
-    """Names that are alike in most ways that there are."""
-    keys = names.str.strip_chars().str.to_lowercase()
-    return names.filter(keys.is_duplicated()) if keys.n_unique() < keys.len() else names.clear()

@@ -6,12 +6,18 @@ import difflib
 import unicodedata
 from collections.abc import Callable, Iterable
 
+import polars as pl
+
 from dealdb.errors import QueryError
 
 SHOWN_NAMES = 24
 _SHOWN = 80
 # what has no width, and what Python doesn't count as a blank
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+# of so few, each on its own is quicker than a column of them
+_FEW = 500
+# its key is the same in small letters
+_PLAIN = r"^[!-~]+(?: [!-~]+)*$"
 
 
 def unknown(
@@ -124,19 +130,42 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(plain.split()))
 
 
-def alike(names: Iterable[str]) -> list[list[str]]:
+def name_keys(names: pl.Series) -> pl.Series:
+    """
+    The key of each name, as ``name_key`` gives it.
+
+    Examples
+    --------
+    >>> name_keys(pl.Series(["Ann Lee", " ann  LEE", "\u00c9va"])).to_list()
+    ['ann lee', 'ann lee', '\u00e9va']
+    """
+    if names.len() <= _FEW:
+        return pl.Series(list(map(name_key, names)), dtype=pl.String)
+    odd = (~names.str.contains(_PLAIN)).arg_true()
+    keys = names.str.to_lowercase()
+    if odd.is_empty():
+        return keys
+    own = pl.Series(list(map(name_key, names.gather(odd))), dtype=pl.String)
+    return keys.scatter(odd, own)
+
+
+def alike(names: pl.Series) -> list[list[str]]:
     """
     Names of which there are several that are the same but for case and blanks: a list for each.
 
     Examples
     --------
-    >>> alike(["Ann", "Bob", "ann ", "bob", "Cy"])
+    >>> alike(pl.Series(["Ann", "Bob", "ann ", "bob", "Cy"]))
     [['Ann', 'ann '], ['Bob', 'bob']]
     """
+    keys = name_keys(names)
+    if keys.n_unique() == keys.len():
+        return []
+    several = keys.is_duplicated()
     groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(name_key(name), []).append(name)
-    return [group for group in groups.values() if len(group) > 1]
+    for key, name in zip(keys.filter(several), names.filter(several), strict=True):
+        groups.setdefault(key, []).append(name)
+    return list(groups.values())
 
 
 def shown_alike(groups: list[list[str]], *, most: int = 3) -> str:

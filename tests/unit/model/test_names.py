@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
-from dealdb.model.names import SHOWN_NAMES, column_named, find_name, nearest, unknown
+from dealdb.model.names import (
+    SHOWN_NAMES,
+    alike,
+    column_named,
+    find_name,
+    name_key,
+    name_keys,
+    nearest,
+    unknown,
+)
 
 
 def test_a_name_is_found_whatever_its_case() -> None:
@@ -54,3 +66,22 @@ def test_names_whose_ends_can_not_be_seen_are_in_quotes() -> None:
     assert nearest("zzz", names, "columns") == (
         r"the columns are Deal ID, 'a, b', ' c', '', '\x1b[31m'"
     )
+
+
+names = st.text(
+    st.sampled_from("aAbK \t\n\x1c~\u00a0\u200b\u212a\u00c9\u00e9e\u0301\u00df\u0130"), max_size=6
+)
+
+
+@given(st.lists(names | st.text(max_size=5)))
+@example(["Ann", "ann\n", "ANN  ", "\x85ann", "\u212a", "k", "", " "])
+def test_the_keys_of_a_column_are_those_of_its_names(given: list[str]) -> None:
+    # few are read one by one, many as a column
+    for more in ([], [f"{n} more" for n in range(1_000)]):
+        every = [*given, *more]
+        column = pl.Series(every, dtype=pl.String)
+        assert name_keys(column).to_list() == [name_key(name) for name in every]
+        groups: dict[str, list[str]] = {}
+        for name in every:
+            groups.setdefault(name_key(name), []).append(name)
+        assert alike(column) == [group for group in groups.values() if len(group) > 1]

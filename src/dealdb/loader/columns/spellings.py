@@ -16,7 +16,7 @@ from dealdb.loader.columns.headers import candidates_of, unknown_header
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.store_protocol import Deals
 from dealdb.model.columns import is_text
-from dealdb.model.names import alike, name_key, shown_alike
+from dealdb.model.names import alike, name_key, name_keys, shown_alike
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import FieldType
 
@@ -35,25 +35,36 @@ Joined = Mapping[str, Mapping[str, str]]
 
 @dataclass(slots=True)
 class _Names:
-    """Names of one column, counted, in the order of their first occurrence."""
+    """
+    Names of one column, in the order of their first occurrence.
 
+    Parameters
+    ----------
+    most
+        How many may be different.
+    counts
+        Whether to count how often each occurs, too.
+    """
+
+    most: int
+    counts: bool
     parts: list[pl.DataFrame] = field(default_factory=list)
     n_compact: int = 0
     is_overfull: bool = False
 
-    def add(self, cells: pl.Series, most: int) -> None:
+    def add(self, cells: pl.Series) -> None:
         if self.is_overfull:
             return
-        self.parts.append(_counted(cells.drop_nulls().alias("name")))
+        names = cells.drop_nulls().alias("name")
+        self.parts.append(_counted(names) if self.counts else _distinct(names))
         if sum(part.height for part in self.parts) > 2 * self.n_compact + _COMPACT:
-            self.n_compact = self.counts().height
-            if self.n_compact > most:
+            self.n_compact = self.found().height
+            if self.n_compact > self.most:
                 self.is_overfull, self.parts = True, []
 
-    def counts(self) -> pl.DataFrame:
+    def found(self) -> pl.DataFrame:
         if len(self.parts) > 1:
-            grouped = pl.concat(self.parts).lazy().group_by("name", maintain_order=True)
-            self.parts = [grouped.agg(pl.col(_COUNT).sum()).collect()]
+            self.parts = [_together(pl.concat(self.parts))]
         return self.parts[0] if self.parts else _counted(pl.Series("name", [], pl.String))
 
 
@@ -96,7 +107,8 @@ class Spellings:
         most = MOST_JOINED if self._fold else MOST_COMPARED
         for header in chunk.frame.columns:
             if self._wants(header):
-                self._names.setdefault(header, _Names()).add(chunk.frame[header], most)
+                names = self._names.setdefault(header, _Names(most, counts=bool(self._fold)))
+                names.add(chunk.frame[header])
 
     def joined(self, plan: Plan) -> Joined:
         """
@@ -115,7 +127,7 @@ class Spellings:
                 msg = f"fold: {header!r} has more than {MOST_JOINED:,} different names"
                 raise LoadError(msg)
             if names:
-                found[target] = self._decided(target, _of_field(names.counts(), target))
+                found[target] = self._decided(target, _of_field(names.found(), target))
         return found
 
     def doubts(self, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -126,8 +138,8 @@ class Spellings:
             is_compared = target in NAMED_FIELDS and target not in joined
             if not is_compared or names is None or names.is_overfull:
                 continue
-            counts = _of_field(names.counts(), target)
-            if counts.height <= MOST_COMPARED and (groups := alike(counts["name"])):
+            distinct = _of_field(names.found(), target)["name"]
+            if distinct.len() <= MOST_COMPARED and (groups := alike(distinct)):
                 advice = f"; --fold {target} joins them"
                 found = f"{target}: names that differ only in case or blanks"
                 yield f"{found}: {shown_alike(groups)}{advice}", f"{found}: {len(groups)}{advice}"
@@ -141,8 +153,8 @@ class Spellings:
 
     def _decided(self, target: str, counts: pl.DataFrame) -> dict[str, str]:
         groups: dict[str, list[tuple[str, int]]] = {}
-        for name, n in counts.iter_rows():
-            groups.setdefault(name_key(name), []).append((name, n))
+        for (name, n), key in zip(counts.iter_rows(), name_keys(counts["name"]), strict=True):
+            groups.setdefault(key, []).append((name, n))
         settled = self._settled.setdefault(target, {})
         for key, name in self._spelled_before(target, groups).items():
             settled.setdefault(key, name)
@@ -178,13 +190,24 @@ def _counted(cells: pl.Series) -> pl.DataFrame:
     return pl.DataFrame([cells.unique(maintain_order=True), cells.unique_counts().alias(_COUNT)])
 
 
-def _of_field(counts: pl.DataFrame, target: str) -> pl.DataFrame:
+def _distinct(cells: pl.Series) -> pl.DataFrame:
+    return cells.unique(maintain_order=True).to_frame()
+
+
+def _together(parts: pl.DataFrame) -> pl.DataFrame:
+    """Each name once, with the sum of its counts where there are any."""
+    if _COUNT not in parts.columns:
+        return _distinct(parts["name"])
+    grouped = parts.lazy().group_by("name", maintain_order=True)
+    return grouped.agg(pl.col(_COUNT).sum()).collect()
+
+
+def _of_field(names: pl.DataFrame, target: str) -> pl.DataFrame:
     """Names as the field has them."""
     if target != "currency":
-        return counts
-    named = counts.with_columns(by_unique(counts["name"], currency_name).alias("name"))
-    grouped = named.drop_nulls("name").lazy().group_by("name", maintain_order=True)
-    return grouped.agg(pl.col(_COUNT).sum()).collect()
+        return names
+    named = names.with_columns(by_unique(names["name"], currency_name).alias("name"))
+    return _together(named.drop_nulls("name"))
 
 
 def _column(name: str, plan: Plan) -> tuple[str, str]:

@@ -68,7 +68,6 @@ class Settling:
 
     def __init__(self, live: Callable[[], Settles]) -> None:
         self._give_live = live
-        self._worker = Worker("dealdb-settle")
         self._step: Future[None] | None = None
         self._n_written = 0
 
@@ -86,13 +85,19 @@ class Settling:
         elif self._step:
             # no fold comes any more that would seal what the last one has kept
             self._worker.submit(self._live.give_up_recent)
-        self._worker.close()
+        if "_worker" in self.__dict__:
+            self._worker.close()
 
     def written(self, n: int) -> None:
         """Note that the load has written so many deals in all; what there is to do begins, and is not waited for."""
         self._n_written = n
         if n >= CHUNK_ROWS and (self._step is None or self._step.done()):
             self._step = self._worker.submit(self._fold, so_far=True)
+
+    @cached_property
+    def _worker(self) -> Worker:
+        """Begun with the first step: a small load has none."""
+        return Worker("dealdb-settle")
 
     @cached_property
     def _live(self) -> Settles:
