@@ -65,4 +65,4 @@ class IdOrder:
 
     def in_index(self, of_rows: NDArray[Any]) -> NDArray[Any]:
         """What is known of each row of the frame, by the rows of the index."""
-        return of_rows if self.rows is None else of_rows[self.rows]
+        return of_rows if self.rows is None else of_rows.take(self.rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,6 +126,8 @@ class IndexedSearch:
             whole_apart = first_hits(self._texts, self._ids, whole_apart, words, whole=True)
             rest_apart = first_hits(self._texts, self._ids, apart, words, typos=typos)
         scanned = _distinct(np.concatenate([rest_apart.to_numpy(), whole_apart.to_numpy()]))
+        if len(whole) >= MAX_RANKED and not len(scanned):
+            return whole[:MAX_RANKED], apart
         first = self._merged(whole, whole_apart.to_numpy())
         if len(first) < MAX_RANKED:
             # among so many rows there are enough others
@@ -175,12 +178,18 @@ class IndexedSearch:
         found = first.copy()
         for each in others:
             found &= each
-        if self._is_changed is not None:
-            found &= ~bits_of(self._index.order.in_index(self._is_changed))
-        if self._kept is not None and found.any():
-            is_kept = self._kept.head(self._index.height).to_numpy()
-            found &= bits_of(self._index.order.in_index(is_kept))
+        if self._searched is not None and found.any():
+            found &= self._searched
         return rows_of(found, MAX_RANKED + 1)
+
+    @cached_property
+    def _searched(self) -> NDArray[np.uint64] | None:
+        """Rows of the index that are to be searched, as bits; None for all."""
+        are_in = None if self._is_changed is None else ~self._is_changed
+        if self._kept is not None:
+            kept = self._kept.head(self._index.height).to_numpy()
+            are_in = kept if are_in is None else kept & are_in
+        return None if are_in is None else bits_of(self._index.order.in_index(are_in))
 
     def _bits(self, matches: Matches, least: int) -> NDArray[np.uint64]:
         """Rows that have a word, as bits."""

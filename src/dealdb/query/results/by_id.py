@@ -83,6 +83,19 @@ def _sorted_by_and_by(rows: pl.Series, ids: pl.Series | None, size: int) -> Iter
     yield in_order(rows, ids)
 
 
+def first_in_order(rows: pl.Series, ids: pl.Series | None, most: int) -> pl.Series:
+    """
+    The first of some rows, which ascend, by their ids.
+
+    Examples
+    --------
+    >>> rows = pl.Series([0, 1, 3], dtype=pl.UInt32)
+    >>> first_in_order(rows, pl.Series(["9", None, "7", "10"]), 2).to_list()
+    [3, 0]
+    """
+    return next(_sorted_by_and_by(rows, ids, most)).head(most)
+
+
 def best_rows(
     ids: pl.Series | None, rows: Sequence[int], scores: Sequence[float], limit: int
 ) -> list[int]:
