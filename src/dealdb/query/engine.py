@@ -171,10 +171,11 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals.
+        One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals,
+        some more where very many tie. Without a limit the ids of all ties are sorted, up to some 2 s of processor time.
         The first one of a process that has a limit reads the columns of filter and sort, with sort the ids, and of the
-        others no more than the chunks that hold the deals, where these are few. So does the second one, after which a thread reads the
-        other columns; no query waits for it.
+        others no more than the chunks that hold the deals, where these are few. So does the second one, after which a
+        thread reads the other columns; no query waits for it.
 
         Source
         ------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import date, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -24,7 +25,16 @@ from servers import Server
 N = 3_000
 # what happened since is of the clock
 AS_OF = date(2026, 4, 30)
-SORTS: list[Any] = ["owner", "-amount", "tags", "-tags", ["stage", "-seats"], "-created", "empty", "-id"]
+SORTS: list[Any] = [
+    "owner",
+    "-amount",
+    "tags",
+    "-tags",
+    ["stage", "-seats"],
+    "-created",
+    "empty",
+    "-id",
+]
 WORDS = ("acme", "acm", "acme renewal", "renewal acme", "renwal", "ann", "pilot 7", "akme", "won")
 METRIC_OPTIONS: dict[str, list[dict[str, Any]]] = {
     "concentration": [{"by": by, "k": k} for by in ("owner", "company") for k in (1, 2, 3)]
@@ -173,15 +183,23 @@ def test_sorted_deals(dbs: dict[str, DealDatabase], sort: Any) -> None:
         {"where": "seats = 1", "limit": 40},
         {"where": "seats = 1", "columns": ["id", "amount"]},
     ):
-        assert_alike(dbs, lambda db, own=options: db.query.find(sort=sort, **own))
+        assert_alike(dbs, found(sort, options))
     assert_alike(dbs, lambda db: db.query.page(sort=sort, size=7))
+
+
+def found(sort: Any, options: Mapping[str, Any]) -> Callable[[DealDatabase], object]:
+    return lambda db: db.query.find(sort=sort, **options)
 
 
 def test_pages_and_facets(dbs: dict[str, DealDatabase]) -> None:
     assert_alike(dbs, lambda db: db.query.page(size=9))
     names = ["name", "owner", "stage", "amount", "tags", "seats", "created", "loss_reason", "id"]
     for limit in (1, 2, 20):
-        assert_alike(dbs, lambda db, most=limit: db.query.facets(names, limit=most))
+        assert_alike(dbs, partial(facets, names=names, limit=limit))
+
+
+def facets(db: DealDatabase, names: list[str], limit: int) -> object:
+    return db.query.facets(names, limit=limit)
 
 
 # metrics -----------------------------------------------------------------------------------------
@@ -190,8 +208,8 @@ def test_pages_and_facets(dbs: dict[str, DealDatabase]) -> None:
 @pytest.mark.parametrize("dbs", [120], indirect=True)
 def test_metrics(dbs: dict[str, DealDatabase]) -> None:
     for name, options in METRIC_OPTIONS.items():
-        for own in options:
-            assert_alike(dbs, metric(name, own))
+        for present in options:
+            assert_alike(dbs, metric(name, present))
     for name, asked in PAST.items():
         for own in asked.options:
             for by in asked.groups[:2]:

@@ -138,9 +138,7 @@ class IndexedSearch:
         are_first = np.isin(self._index.order.in_frame(indexed), first)
         return indexed[are_first], pl.Series(scanned[np.isin(scanned, first)])
 
-    def _merged(
-        self, rows: NDArray[np.uint32], others: NDArray[np.uint32]
-    ) -> NDArray[np.uint32]:
+    def _merged(self, rows: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Of rows of the index, and others of the frame, the first by their ids: as rows of the frame."""
         rows = self._index.order.in_frame(rows[:MAX_RANKED])
         if not len(others):

@@ -114,11 +114,13 @@ class TokenIndex:
     starts
         Where the postings of each word begin in ``rows`` and ``marks``; one more for where the last ones end.
     rows, marks
-        Postings, by word and then by row: the row of the index; the place of the word in the text, and the number of the column.
+        Postings, by word and then by row: the row of the index; the place of the word in the text, and the number of
+        the column.
     categories, labels
         Columns that have no postings, and their words.
     apart
-        Rows of the frame that are not in it, ascending: their texts have letters that folding takes for several, or very many words.
+        Rows of the frame that are not in it, ascending: their texts have letters that folding takes for several, or
+        very many words.
     bits
         Sets of rows that searches have needed.
     """
@@ -140,9 +142,7 @@ class TokenIndex:
         """Memory that it takes, without what Python itself needs."""
         codes = sum(each.codes.nbytes for each in self.categories.values())
         postings = self.starts.nbytes + self.rows.nbytes + self.marks.nbytes
-        return (
-            self.vocabulary.nbytes + postings + self.order.nbytes + codes + self.bits.nbytes
-        )
+        return self.vocabulary.nbytes + postings + self.order.nbytes + codes + self.bits.nbytes
 
 
 def token_index(

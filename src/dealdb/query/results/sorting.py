@@ -1,4 +1,4 @@
-"""Order of results: any number of keys, nulls last, ties by id; without keys that of the rows, stable but unspecified."""
+"""Order of results: any number of keys, nulls last, ties by id; without keys that of the rows, which is stable."""
 
 from __future__ import annotations
 
