@@ -33,7 +33,9 @@ class Frames(FixedDeals):
 
 
 def in_order(rows: list[dict[str, Any]], keys: list[str]) -> list[str]:
-    """Oracle: stable sorts from the last key to the first, nulls last in either direction."""
+    """Oracle: stable sorts from the last key to the first, nulls last in either direction; ties by id."""
+    if keys:
+        rows = sorted(rows, key=lambda row: row["id"].encode())
     for key in reversed(keys):
         name, descending = key.removeprefix("-"), key.startswith("-")
         present = [row for row in rows if row[name] is not None]

@@ -22,7 +22,7 @@ Sort = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN,...",
-        help="Sort by these; -COLUMN is descending.",
+        help="Sort by these; -COLUMN is descending. Equals are in the order of their ids.",
         autocompletion=complete_columns,
     ),
 ]

@@ -460,7 +460,8 @@ class DataLoader:
         columns
             Columns to write, in this order; None for all.
         sort
-            Column, with ``-`` for descending, or several; by default an order that is stable but unspecified.
+            Column, with ``-`` for descending, or several, and equals by their ids; by default an order that is stable
+            but unspecified.
         limit
             Most deals to write.
         raw

@@ -144,8 +144,8 @@ class QueryEngine:
         where
             SQL text, a boolean Polars expression, or None for all.
         sort
-            Column, with ``-`` for descending, or several. Nulls come last in either direction. The order of ties, and
-            of all without ``sort``, is stable but unspecified; let ``"id"`` be the last column where it matters.
+            Column, with ``-`` for descending, or several. Nulls come last in either direction, and ties by their
+            ids. The order of all without ``sort`` is stable but unspecified; sort by ``"id"`` where it matters.
         limit
             Most deals to return, from 0 up; None for no bound.
         offset
@@ -171,10 +171,11 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals.
-        The first one of a process that has a limit reads the columns of filter and sort, and of the others no more than
-        the chunks that hold the deals, where these are few. So does the second one, after which a thread reads the
-        other columns; no query waits for it.
+        One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals,
+        some more where very many tie. Without a limit the ids of all ties are sorted, up to some 2 s of processor time.
+        The first one of a process that has a limit reads the columns of filter and sort, with sort the ids, and of the
+        others no more than the chunks that hold the deals, where these are few. So does the second one, after which a
+        thread reads the other columns; no query waits for it.
 
         Source
         ------
@@ -224,7 +225,7 @@ class QueryEngine:
         where, columns, params, **equals
             As for ``find``.
         sort
-            As for ``find``, except that ties come by their id, and so does everything without ``sort``.
+            As for ``find``, except that everything comes by its id without ``sort``.
         size
             Most deals on a page, from 1 up.
         cursor
@@ -372,7 +373,7 @@ class QueryEngine:
         where, params, **equals
             Filter of the deals to search, as for ``find``.
         limit
-            Most deals to return, from 1 up.
+            Most deals to return, from 1 up; no more than 2,000 are ever found. Ties come by their ids.
 
         Returns
         -------
@@ -554,7 +555,8 @@ class QueryEngine:
         Parameters
         ----------
         statement
-            One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions.
+            One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions. Without ``ORDER BY``, the order of
+            its rows, and which of them a ``LIMIT`` takes, is unspecified.
         params
             Values of the parameters ``:name`` in the statement, bound by DuckDB; a list is written after IN without
             parentheses.

@@ -163,7 +163,9 @@ def waiting(inquiry: Inquiry, rotting: Evidence, overdue: Ranked, n_overdue: int
     late = f"{counted(n_overdue, 'open deal is', 'open deals are')} overdue." if n_overdue else ""
     worst = []
     if lines is not None and lines.frame is not None:
-        order = lines.frame.with_row_index("_row").sort("value", descending=True, nulls_last=True)
+        order = lines.frame.with_row_index("_row").sort(
+            "value", descending=True, nulls_last=True, maintain_order=True
+        )
         worst = order["_row"].to_list()
     ids = [] if lines is None or lines.frame is None else lines.frame["id"].gather(worst).to_list()
     return section_of(

@@ -199,16 +199,16 @@ def _shown(deals: pl.DataFrame, kind: MoveKind) -> pl.DataFrame:
     value = change if kind.column == "amount" else pl.col("amount")
     was = pl.col(kind.column + _WAS) if kind.column else pl.lit(None)
     found = deals.select("id", *COMPARED, was.alias("was"), value.alias("value"))
-    return found.sort(pl.col("value").abs(), descending=True, nulls_last=True, maintain_order=True)
+    return found.sort(pl.col("value").abs(), "id", descending=[True, False], nulls_last=True)
 
 
 def _sums(deals: pl.DataFrame) -> dict[str | None, Decimal]:
     """Sums of all digits, the currency with the most deals first."""
     found = (
         deals.drop_nulls("value")
-        .group_by("currency", maintain_order=True)
+        .group_by("currency")
         .agg(n=pl.len(), total=pl.col("value").sum())
-        .sort("n", descending=True, maintain_order=True)
+        .sort("n", "currency", descending=[True, False])
     )
     return {
         currency: number_of(total) or Decimal(0)

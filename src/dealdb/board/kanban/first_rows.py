@@ -14,8 +14,8 @@ from dealdb.query.results.sorting import parse_sort, sortable
 if TYPE_CHECKING:
     from dealdb.query.results.sorting import SortKey
 
-# no field of a collection can have such a name
-_ROW = "_place"
+# no field of a collection can have such names
+_ROW, _TIE = "_place", "_tie"
 # so few rows are sorted sooner than they are separated
 _FEW_ROWS = 1_000
 # with more groups, a condition for each takes longer than sorting
@@ -26,12 +26,12 @@ def first_of_each(
     rows: pl.DataFrame, sort: Sequence[str], by: Sequence[str], count: int
 ) -> pl.Series:
     """
-    Numbers of the first rows of each group in an order; ``find`` gives the same for each by itself.
+    Numbers of the first rows of each group in an order, ties by id; ``find`` gives the same for each by itself.
 
     Parameters
     ----------
     rows
-        Those that count, in the order of first saving.
+        Those that count, with their ids.
     sort
         As ``find`` takes it.
     by
@@ -49,6 +49,8 @@ def first_of_each(
     wanted = dict.fromkeys([*by, *(key.name for key in keys)])
     if not wanted:
         return pl.int_range(min(count, rows.height), dtype=pl.UInt32, eager=True)
+    if keys and "id" in rows.columns:
+        wanted["id"] = None
     ordered = sortable(rows, keys)[[*wanted]].with_row_index(_ROW)
     if keys:
         near = _near(rows, keys[0], by, count)
@@ -58,8 +60,22 @@ def first_of_each(
             nulls_last=True,
             maintain_order=True,
         )
+        ordered = _ties_by_id(ordered, keys, by, count)
     first = ordered.group_by(by, maintain_order=True).head(count) if by else ordered.head(count)
     return first[_ROW]
+
+
+def _ties_by_id(
+    ordered: pl.DataFrame, keys: Sequence[SortKey], by: Sequence[str], count: int
+) -> pl.DataFrame:
+    """Rows that may be among the first of their groups, those that are equal in the order of their ids."""
+    if "id" not in ordered.columns:
+        return ordered
+    begins = reduce(or_, (pl.col(key.name).ne_missing(pl.col(key.name).shift(1)) for key in keys))
+    numbered = ordered.with_columns(begins.cum_sum().alias(_TIE))
+    last = pl.col(_TIE).head(count).last()
+    near = numbered.filter(pl.col(_TIE) <= (last.over(by) if by else last))
+    return near.sort(_TIE, "id", maintain_order=True)
 
 
 def _near(rows: pl.DataFrame, key: SortKey, by: Sequence[str], count: int) -> pl.Expr | None:

@@ -93,10 +93,11 @@ def show_new(asked: PageRequest) -> Shown:
 def near_ids(db: DealDatabase, deal: str) -> list[str]:
     """Ids that are written nearly so."""
     known = db.query.find(columns=["id"])["id"]
+    # of several the first by id, in whatever order they were saved
     alike = known.filter(known.str.to_lowercase() == deal.lower())
     # of an empty id all are longer forms
     longer = known.filter(known.str.starts_with(deal)) if deal else known.head(0)
-    near = dict.fromkeys([*alike.head(_MOST_NEAR), *longer.head(_MOST_NEAR)])
+    near = dict.fromkeys([*alike.sort().head(_MOST_NEAR), *longer.sort().head(_MOST_NEAR)])
     if near or len(known) > _MOST_COMPARED:
         return list(near)[:_MOST_NEAR]
     return difflib.get_close_matches(deal[:80], known.to_list(), n=_MOST_NEAR, cutoff=0.7)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from dealdb.query.index.id_order import IdOrder
 from dealdb.query.index.row_bits import KeptBits
 from dealdb.query.index.token_index import Categories, Labels, TokenIndex
 from dealdb.query.index.vocabulary import Vocabulary
@@ -29,7 +30,7 @@ def without_rows(index: TokenIndex, rows: NDArray[np.uint32], height: int) -> To
     Parameters
     ----------
     rows
-        Rows to be looked at on their own from now on.
+        Rows of the frame to be looked at on their own from now on.
     height
         Rows that it has then: the first of those that it has.
     """
@@ -38,24 +39,33 @@ def without_rows(index: TokenIndex, rows: NDArray[np.uint32], height: int) -> To
     is_out[rows[rows < index.height]] = True
     if not is_out.any():
         return index
-    inside = ~is_out[index.rows]
-    before = np.zeros(len(inside) + 1, np.uint32)
-    np.cumsum(inside, out=before[1:])
     apart = is_out.copy()
     apart[index.apart] = True
+    # the rows of the index that stay in it are numbered anew
+    every = index.order.in_frame(np.arange(index.height, dtype=np.uint32))
+    stays, is_out = every < height, index.order.in_index(is_out)
+    inside = ~is_out[index.rows]
     return replace(
         index,
         height=height,
-        starts=before[index.starts],
-        rows=index.rows[inside],
+        order=IdOrder(None if index.order.rows is None else every[stays]),
+        starts=_before(inside)[index.starts],
+        rows=_before(stays)[index.rows[inside]],
         marks=index.marks[inside],
         categories={
-            name: Categories.without(each.codes[:height], is_out[:height], len(each.counts) - 1)
+            name: Categories.without(each.codes[stays], is_out[stays], len(each.counts) - 1)
             for name, each in index.categories.items()
         },
         apart=np.flatnonzero(apart[:height]).astype(np.uint32),
         bits=KeptBits(),
     )
+
+
+def _before(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """How many are true before each place of a mask; one more for all of it."""
+    counts = np.zeros(len(mask) + 1, np.uint32)
+    np.cumsum(mask, out=counts[1:])
+    return counts
 
 
 def packed(index: TokenIndex) -> bytes:
@@ -72,6 +82,7 @@ def packed(index: TokenIndex) -> bytes:
     arrays = [*_arrays(index)]
     header = {
         "height": index.height,
+        "is_by_id": index.order.rows is None,
         "columns": index.columns,
         "categories": [*index.categories],
         "labels": [index.labels.starts, index.labels.places],
@@ -86,6 +97,8 @@ def _arrays(index: TokenIndex) -> Iterator[NDArray[Any]]:
         yield np.frombuffer(vocabulary.letters, np.uint8)
         yield vocabulary.starts
     yield from (index.starts, index.rows, index.marks, index.apart)
+    if index.order.rows is not None:
+        yield index.order.rows
     for each in index.categories.values():
         yield from (each.codes, each.counts)
 
@@ -117,6 +130,7 @@ def unpacked(blob: bytes) -> TokenIndex:
     postings: Sequence[NDArray[Any]] = [next(arrays) for _ in range(4)]
     return TokenIndex(
         height=found["height"],
+        order=IdOrder(None if found["is_by_id"] else next(arrays)),
         columns=tuple(found["columns"]),
         vocabulary=Vocabulary(letters.tobytes(), starts),
         starts=postings[0],

@@ -1,9 +1,14 @@
-"""``IndexedSearch``: the rows that have some words, and how well, by an index instead of a scan."""
+"""
+``IndexedSearch``: the rows that have some words, and how well, by an index instead of a scan.
+
+The rows of an index are others than those of the frame: see ``IdOrder``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +18,7 @@ from dealdb.query.index.matching import Matches, Postings, matches_of
 from dealdb.query.index.row_bits import are_in, bits_of, rows_of
 from dealdb.query.index.token_index import LAST_PLACE, PLACE_BITS, TokenIndex
 from dealdb.query.index.vocabulary import WHOLE
+from dealdb.query.results.by_id import in_order
 from dealdb.query.results.search import (
     IN_ORDER,
     MAX_RANKED,
@@ -52,7 +58,9 @@ class IndexedSearch:
     kept
         Boolean a row, true for the rows to search; None for all.
     changed
-        Rows whose texts have changed since the index was made.
+        Rows of the frame whose texts have changed since the index was made.
+    ids
+        Of all rows, by which the first are chosen where very many are found; None to choose them by their numbers.
     """
 
     def __init__(
@@ -61,10 +69,12 @@ class IndexedSearch:
         texts: pl.DataFrame,
         kept: pl.Series | None,
         changed: NDArray[np.uint32],
+        ids: pl.Series | None,
     ) -> None:
         self._index = index
         self._texts = texts
         self._kept = kept
+        self._ids = ids
         self._last: tuple[Sequence[str], Found] | None = None
         self._is_changed: NDArray[np.bool_] | None = None
         if len(changed):
@@ -74,7 +84,7 @@ class IndexedSearch:
         if len(changed) or texts.height > index.height:
             added = np.arange(index.height, texts.height, dtype=np.uint32)
             apart = _distinct(np.concatenate([apart, changed, added]))
-        self._apart = pl.Series(self._only_kept(apart), dtype=pl.UInt32)
+        self._apart = pl.Series(apart[self._are_kept(apart)], dtype=pl.UInt32)
 
     def found(self, words: Sequence[str], *, typos: bool) -> Found:
         """Rows that have all words; of very many those that are ranked, ones with whole words first."""
@@ -94,7 +104,8 @@ class IndexedSearch:
             rows, apart = self._preferred(rows, apart, matches, words, typos=typos)
         hits = hits_of(self._texts, apart, words, typos=typos) if len(apart) else []
         if len(rows) <= _FEW:
-            looked = hits_of(self._texts, pl.Series(rows), words, typos=typos) if len(rows) else []
+            few = pl.Series(self._index.order.in_frame(rows))
+            looked = hits_of(self._texts, few, words, typos=typos) if len(few) else []
             return Looked(looked + hits)
         return _ByPostings(self._index, self._texts, rows, matches, dict(hits), words, typos)
 
@@ -112,22 +123,32 @@ class IndexedSearch:
         whole_apart = rest_apart = apart
         if len(apart):
             whole_apart = rows_with_all(self._texts, apart, words, whole=True)
-            whole_apart = first_hits(self._texts, whole_apart, words, whole=True)
-            rest_apart = first_hits(self._texts, apart, words, typos=typos)
+            whole_apart = first_hits(self._texts, self._ids, whole_apart, words, whole=True)
+            rest_apart = first_hits(self._texts, self._ids, apart, words, typos=typos)
         scanned = _distinct(np.concatenate([rest_apart.to_numpy(), whole_apart.to_numpy()]))
-        first = _merged(whole, whole_apart.to_numpy())
-        if len(first) == MAX_RANKED and not len(scanned):
-            return first, apart
-        # among so many rows there are enough others
-        every = _merged(rows, scanned)
-        rest = every[~np.isin(every, first)][: MAX_RANKED - len(first)]
-        chosen = np.sort(np.concatenate([first, rest]))
-        is_scanned = np.isin(chosen, scanned)
-        return chosen[~is_scanned], pl.Series(chosen[is_scanned])
+        if len(whole) >= MAX_RANKED and not len(scanned):
+            return whole[:MAX_RANKED], apart
+        first = self._merged(whole, whole_apart.to_numpy())
+        if len(first) < MAX_RANKED:
+            # among so many rows there are enough others
+            every = self._merged(rows, scanned)
+            rest = every[~np.isin(every, first)][: MAX_RANKED - len(first)]
+            first = np.concatenate([first, rest])
+        indexed = _distinct(np.concatenate([whole[:MAX_RANKED], rows[:MAX_RANKED]]))
+        are_first = np.isin(self._index.order.in_frame(indexed), first)
+        return indexed[are_first], pl.Series(scanned[np.isin(scanned, first)])
+
+    def _merged(self, rows: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Of rows of the index, and others of the frame, the first by their ids: as rows of the frame."""
+        rows = self._index.order.in_frame(rows[:MAX_RANKED])
+        if not len(others):
+            return rows
+        both = pl.Series(np.sort(np.concatenate([rows, others])))
+        return in_order(both, self._ids).head(MAX_RANKED).to_numpy()
 
     def _rows(self, matches: Sequence[Matches], least: int = 0) -> NDArray[np.uint32]:
         """
-        Rows in the index that have all words, ascending; as good as ``least``, at least.
+        Rows of the index that have all words, ascending; as good as ``least``, at least.
 
         Of more than are ranked, the first of them.
         """
@@ -138,27 +159,35 @@ class IndexedSearch:
             return self._rows_by_bits([smallest, *others], least)
         rows = self._numbers(smallest, least)
         if self._is_changed is not None:
-            rows = rows[~self._is_changed[rows]]
+            rows = rows[~self._is_changed[self._index.order.in_frame(rows)]]
         for each in others:
             rows = rows[self._has(each, rows, least)]
-        return self._only_kept(rows)
+        return rows[self._are_kept(self._index.order.in_frame(rows))]
 
-    def _only_kept(self, rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    def _are_kept(self, rows: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Of rows of the frame, which are to be searched."""
         if self._kept is None or not len(rows):
-            return rows
-        is_kept: NDArray[np.bool_] = self._kept.gather(pl.Series(rows)).to_numpy()
-        return rows[is_kept]
+            return np.ones(len(rows), np.bool_)
+        are_kept: NDArray[np.bool_] = self._kept.gather(pl.Series(rows)).to_numpy()
+        return are_kept
 
     def _rows_by_bits(self, matches: Sequence[Matches], least: int) -> NDArray[np.uint32]:
         first, *others = (self._bits(each, least) for each in matches)
         found = first.copy()
         for each in others:
             found &= each
-        if self._is_changed is not None:
-            found &= ~bits_of(self._is_changed)
-        if self._kept is not None and found.any():
-            found &= bits_of(self._kept.head(self._index.height).to_numpy())
+        if self._searched is not None and found.any():
+            found &= self._searched
         return rows_of(found, MAX_RANKED + 1)
+
+    @cached_property
+    def _searched(self) -> NDArray[np.uint64] | None:
+        """Rows of the index that are to be searched, as bits; None for all."""
+        are_in = None if self._is_changed is None else ~self._is_changed
+        if self._kept is not None:
+            kept = self._kept.head(self._index.height).to_numpy()
+            are_in = kept if are_in is None else kept & are_in
+        return None if are_in is None else bits_of(self._index.order.in_index(are_in))
 
     def _bits(self, matches: Matches, least: int) -> NDArray[np.uint64]:
         """Rows that have a word, as bits."""
@@ -232,7 +261,7 @@ class IndexedSearch:
 
 @dataclass(frozen=True, slots=True)
 class _ByPostings:
-    """Rows of an index that are ranked by their postings, and rows apart from it that were looked at."""
+    """Rows of an index that are ranked by their postings, and rows of the frame, apart from it, that were looked at."""
 
     index: TokenIndex
     texts: pl.DataFrame
@@ -248,7 +277,7 @@ class _ByPostings:
     def scores(self) -> tuple[list[int], list[float]]:
         """Each of them, and how well it has the words."""
         scores = [*self._scores(), *(hit.score for hit in self.apart.values())]
-        return [*self.rows.tolist(), *self.apart], scores
+        return [*self.index.order.in_frame(self.rows).tolist(), *self.apart], scores
 
     def hits(self, rows: Sequence[int]) -> list[Hit]:
         """What shows some of them."""
@@ -273,11 +302,6 @@ class _ByPostings:
                     values[word], (place_of[marks >> PLACE_BITS], at), value.astype(np.uint8)
                 )
         return _total(values)
-
-
-def _merged(rows: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The first of two lists that ascend, at most as many as are ranked."""
-    return np.sort(np.concatenate([rows[:MAX_RANKED], others[:MAX_RANKED]]))[:MAX_RANKED]
 
 
 def _distinct(rows: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
+from dealdb.query.results.by_id import ids_of
 from dealdb.query.results.rows import text_columns
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _A_PART, _LARGEST_PART = 32, 8
 _FAR_TOO_MANY = 100_000
 # the form in which one is kept for other processes: another number for each change of what is in it, or of its bytes;
 # what letters are, and which of them are alike, differs between versions
-_FORM = f"words 1, unicode {unicodedata.unidata_version}, polars {pl.__version__}"
+_FORM = f"words 2, unicode {unicodedata.unidata_version}, polars {pl.__version__}"
 # making it takes no more of the time than one part in so many
 _PAUSE = 10
 
@@ -76,7 +77,7 @@ class KeptIndex:
             return None
         # a select would take milliseconds
         texts = pl.DataFrame([frame[name] for name in names])
-        return IndexedSearch(index, texts, kept, changed)
+        return IndexedSearch(index, texts, kept, changed, ids_of(frame))
 
     def _look_for_kept(self, log: RowLog) -> None:
         """Take the index that another process has made of the texts as they were when the log began."""

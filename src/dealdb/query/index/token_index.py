@@ -1,4 +1,8 @@
-"""``TokenIndex``: for each word of the texts, the rows that have it, and where in them."""
+"""
+``TokenIndex``: for each word of the texts, the rows that have it, and where in them.
+
+Its rows are in the order of the ids of the deals, so that the first of those that are found are the first by their ids.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from dealdb.query.index.id_order import IdOrder
 from dealdb.query.index.row_bits import KeptBits
 from dealdb.query.index.vocabulary import Vocabulary
 from dealdb.query.results.words import covered, folded, tokens_of
@@ -99,7 +104,9 @@ class TokenIndex:
     Attributes
     ----------
     height
-        Rows of the frame.
+        Rows of the frame, and of the index.
+    order
+        Which row of the frame each row of the index is.
     columns
         Columns of text, whose places in here are their numbers.
     vocabulary
@@ -107,16 +114,19 @@ class TokenIndex:
     starts
         Where the postings of each word begin in ``rows`` and ``marks``; one more for where the last ones end.
     rows, marks
-        Postings, by word and then by row: the row; the place of the word in the text, and the number of the column.
+        Postings, by word and then by row: the row of the index; the place of the word in the text, and the number of
+        the column.
     categories, labels
         Columns that have no postings, and their words.
     apart
-        Rows that are not in it, ascending: their texts have letters that folding takes for several, or very many words.
+        Rows of the frame that are not in it, ascending: their texts have letters that folding takes for several, or
+        very many words.
     bits
         Sets of rows that searches have needed.
     """
 
     height: int
+    order: IdOrder
     columns: tuple[str, ...]
     vocabulary: Vocabulary
     starts: NDArray[np.uint32]
@@ -132,7 +142,7 @@ class TokenIndex:
         """Memory that it takes, without what Python itself needs."""
         codes = sum(each.codes.nbytes for each in self.categories.values())
         postings = self.starts.nbytes + self.rows.nbytes + self.marks.nbytes
-        return self.vocabulary.nbytes + postings + codes + self.bits.nbytes
+        return self.vocabulary.nbytes + postings + self.order.nbytes + codes + self.bits.nbytes
 
 
 def token_index(
@@ -191,20 +201,25 @@ def token_index(
     if apart.any():
         inside = ~apart[rows]
         rows, marks, codes = rows[inside], marks[inside], codes[inside]
+    go_on()
+    order = IdOrder.of(frame)
+    rows = order.of_frame(rows)
     # of a word the rows ascend, whichever of the columns they come from: intersecting them rests on that
-    order = np.lexsort((rows, codes))
+    sorted_ = np.lexsort((rows, codes))
     go_on()
     starts = np.zeros(len(tokens) + 1, np.uint32)
     np.cumsum(np.bincount(codes, minlength=len(tokens)), out=starts[1:])
+    is_out = order.in_index(apart)
     return TokenIndex(
         height=frame.height,
+        order=order,
         columns=tuple(columns),
         vocabulary=Vocabulary.of(tokens),
         starts=starts,
-        rows=rows[order],
-        marks=marks[order],
+        rows=rows[sorted_],
+        marks=marks[sorted_],
         categories={
-            name: Categories.without(each, apart, len(words_of[name]))
+            name: Categories.without(order.in_index(each), is_out, len(words_of[name]))
             for name, each in codes_of.items()
         },
         labels=Labels.of(words_of),

@@ -81,20 +81,22 @@ def columns_named(
     columns: Sequence[str] | None,
 ) -> set[str] | None:
     """
-    Names of columns that a query has to read, as it spells them, or None where it may be any.
+    Names of columns that a query has to read, as it spells them, or None where it may be any; ids tell ties apart.
 
     What can't be understood is left to those that report it.
 
     Examples
     --------
-    >>> sorted(columns_named("amount > 5", {"stage": "won"}, "-created", ["id"]))
-    ['amount', 'created', 'id', 'stage']
+    >>> sorted(columns_named("amount > 5", {"stage": "won"}, "-created", ["name"]))
+    ['amount', 'created', 'id', 'name', 'stage']
     """
     given = [sort] if isinstance(sort, str) else sort or ()
     names = [*equals, *(columns or ()), *given]
     if columns is None or isinstance(where, pl.Expr) or not all(isinstance(n, str) for n in names):
         return None
     found = {name.removeprefix("-") for name in given} | set(equals) | set(columns)
+    if given:
+        found.add("id")
     if not isinstance(where, str):
         return found
     terms = plain_terms(where)

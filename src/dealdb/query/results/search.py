@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial, reduce
-from heapq import nlargest, nsmallest
 from itertools import chain
 from operator import add
 from typing import NamedTuple, Protocol
@@ -19,6 +18,7 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.query.filters.comparisons import text_test
 from dealdb.query.filters.operands import column, computed
+from dealdb.query.results.by_id import best_rows, ids_of, parts_in_order
 from dealdb.query.results.words import (
     Token,
     begins_with_typo,
@@ -30,7 +30,7 @@ from dealdb.query.results.words import (
 
 MAX_WORDS = 8
 MAX_LETTERS = 40
-# candidates that are ranked word by word; those that have all words whole come first
+# candidates that are ranked word by word; those that have all words whole come first, then those whose ids do
 MAX_RANKED = 2_000
 # of none, a typo, the beginning of a word, and a whole one
 QUALITIES = (0.0, 0.5, 0.8, 1.0)
@@ -164,11 +164,12 @@ def searched(
     [('1', 'Acme **renewal**')]
     """
     texts = pl.DataFrame([frame[name] for name in names])
-    search = index or _Scan(texts, kept)
+    ids = ids_of(frame)
+    search = index or _Scan(texts, kept, ids)
     found = search.found(words, typos=False)
     if len(found) < limit and any(map(takes_typos, words)):
         found = search.found(words, typos=True)
-    rows = _best(frame, *found.scores(), limit)
+    rows = best_rows(ids, *found.scores(), limit)
     hits = found.hits(rows)
     return frame[pl.Series(rows, dtype=pl.UInt32)].hstack(
         [
@@ -182,13 +183,14 @@ def searched(
 class _Scan:
     """Looks for words in all texts."""
 
-    def __init__(self, texts: pl.DataFrame, kept: pl.Series | None) -> None:
+    def __init__(self, texts: pl.DataFrame, kept: pl.Series | None, ids: pl.Series | None) -> None:
         rows = pl.int_range(texts.height, dtype=pl.UInt32, eager=True)
         self._texts = texts
+        self._ids = ids
         self._rows = rows if kept is None else rows.filter(kept)
 
     def found(self, words: Sequence[str], *, typos: bool) -> Found:
-        rows = _candidates(self._texts, self._rows, words, typos=typos)
+        rows = _candidates(self._texts, self._ids, self._rows, words, typos=typos)
         return Looked(hits_of(self._texts, rows, words, typos=typos))
 
 
@@ -210,35 +212,28 @@ class Looked:
         return [self._hits[row] for row in rows]
 
 
-def _best(
-    frame: pl.DataFrame, rows: Sequence[int], scores: Sequence[float], limit: int
-) -> list[int]:
-    """Rows with the best scores; of equal ones those come first whose ids do, as texts."""
-    least = min(nlargest(limit, scores), default=0.0)
-    some = [row for row, score in zip(rows, scores, strict=True) if score >= least]
-    ids = frame["id"][some].to_list() if some and "id" in frame.columns else some
-    if None in ids:
-        # rows that are in no database may have no id
-        ids = [(id_ is None, "" if id_ is None else id_) for id_ in ids]
-    best = zip([-score for score in scores if score >= least], ids, some, strict=True)
-    return [row for *_, row in nsmallest(limit, best)]
-
-
 def _candidates(
-    texts: pl.DataFrame, rows: pl.Series, words: Sequence[str], *, typos: bool
+    texts: pl.DataFrame,
+    ids: pl.Series | None,
+    rows: pl.Series,
+    words: Sequence[str],
+    *,
+    typos: bool,
 ) -> pl.Series:
     """Rows that may match, at most those that are ranked; ones with all words whole are preferred."""
     rows = rows_with_all(texts, rows, words, typos=typos)
     if len(rows) <= MAX_RANKED:
         return rows
-    whole = first_hits(texts, rows_with_all(texts, rows, words, whole=True), words, whole=True)
+    whole = rows_with_all(texts, rows, words, whole=True)
+    whole = first_hits(texts, ids, whole, words, whole=True)
     rest = rows.filter(~rows.is_in(whole.implode()))
     most = MAX_RANKED - len(whole)
-    return pl.concat([whole, first_hits(texts, rest, words, most=most, typos=typos)]).sort()
+    return pl.concat([whole, first_hits(texts, ids, rest, words, most=most, typos=typos)]).sort()
 
 
 def first_hits(
     texts: pl.DataFrame,
+    ids: pl.Series | None,
     rows: pl.Series,
     words: Sequence[str],
     *,
@@ -246,13 +241,12 @@ def first_hits(
     typos: bool = False,
     whole: bool = False,
 ) -> pl.Series:
-    """The first of some rows that have all words indeed; at most as many as are ranked, or fewer."""
+    """Those of some rows that have all words indeed, by their ids; the first that are ranked, or fewer."""
     most = MAX_RANKED if most is None else most
     found: list[int] = []
-    for some in rows.to_frame().iter_slices(MAX_RANKED):
-        if len(found) >= most:
-            break
-        hits = hits_of(texts, some.to_series(), words, typos=typos, whole=whole)
+    parts = parts_in_order(rows, ids, MAX_RANKED)
+    while len(found) < most and (some := next(parts, None)) is not None:
+        hits = hits_of(texts, some, words, typos=typos, whole=whole)
         found += [row for row, _ in hits]
     return pl.Series(found[:most], dtype=pl.UInt32)
 

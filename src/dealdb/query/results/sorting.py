@@ -1,4 +1,4 @@
-"""Order of results: any number of keys, nulls last, ties in the order of the rows, which is stable but unspecified."""
+"""Order of results: any number of keys, nulls last, ties by id; without keys that of the rows, which is stable."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.model.names import column_named
 from dealdb.query.filters.operands import column
+from dealdb.query.results.by_id import first_in_order, ids_of
 
 Sort: TypeAlias = str | Sequence[str] | None
 # with so many rows more than wanted, sorting is faster than separating them
@@ -108,7 +109,7 @@ def sorted_rows(
     frame: pl.DataFrame, kept: pl.Series | None, keys: Sequence[SortKey], count: int | None
 ) -> pl.Series:
     """
-    Row numbers of a frame in order: nulls last in either direction, ties in the order of the frame.
+    Row numbers of a frame in order: nulls last in either direction, ties by id; in the order of the frame without ids.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ def sorted_rows(
     Cost
     ----
     With a count: one pass to find the value that the last wanted row has in the first key, and where many rows have
-    it, one for each further key; then a sort of the rows up to it. Without: a full sort.
+    it, one for each further key; then a sort of the rows up to it. Without: a full sort. The ids are compared only of
+    rows that are equal otherwise.
 
     Examples
     --------
@@ -138,14 +140,16 @@ def sorted_rows(
     [2, 0, 3]
     """
     frame = sortable(frame, keys)
+    ids = None if any(key.name == "id" for key in keys) else ids_of(frame)
     if keys and count is not None:
-        kept = _narrowed(frame, kept, keys, count)
+        kept = _narrowed(frame, kept, keys, count, ids)
     rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
     if kept is not None:
         rows = rows.filter(kept)
     if keys:
         names = [column(key.name) for key in keys]
-        order = frame.select(names)[rows].select(
+        values = frame.select(names)[rows]
+        order = values.select(
             pl.arg_sort_by(
                 names,
                 descending=[key.descending for key in keys],
@@ -154,11 +158,37 @@ def sorted_rows(
             )
         )
         rows = rows.gather(order.to_series())
+        if ids is not None:
+            rows = _ties_by_id(values[order.to_series()], rows, ids, count)
     return rows if count is None else rows.head(count)
 
 
+def _ties_by_id(
+    values: pl.DataFrame, rows: pl.Series, ids: pl.Series, count: int | None
+) -> pl.Series:
+    """Rows in the order of what they are sorted by, of which those with equal values are put in that of their ids."""
+    each = [column(name) for name in values.columns]
+    begins = values.select(pl.any_horizontal([one.ne_missing(one.shift(1)) for one in each]))
+    groups = begins.to_series().cum_sum()
+    if count is not None and 0 < count < len(rows):
+        groups = groups.filter(groups <= groups[count - 1])
+        rows = rows.head(len(groups))
+    is_again = (groups == groups.shift(1)).fill_null(value=False)
+    is_tied = is_again | is_again.shift(-1, fill_value=False)
+    if not is_tied.any():
+        return rows
+    tied = rows.filter(is_tied)
+    ties = pl.DataFrame({"group": groups.filter(is_tied), "id": ids.gather(tied), "row": tied})
+    ordered = ties.sort("group", "id", nulls_last=True, maintain_order=True)
+    return rows.scatter(is_tied.arg_true(), ordered["row"])
+
+
 def _narrowed(
-    frame: pl.DataFrame, kept: pl.Series | None, keys: Sequence[SortKey], count: int
+    frame: pl.DataFrame,
+    kept: pl.Series | None,
+    keys: Sequence[SortKey],
+    count: int,
+    ids: pl.Series | None,
 ) -> pl.Series | None:
     """Rows that can be among the first ``count``: none that comes after the worst of them in the first keys."""
     key, rest = keys[0], keys[1:]
@@ -175,7 +205,9 @@ def _narrowed(
     ties = near & (values == bound)
     better = near & ~ties
     missing = count - int(better.sum())
-    return better | (_narrowed(frame, ties, rest, missing) if rest else _first(ties, missing))
+    return better | (
+        _narrowed(frame, ties, rest, missing, ids) if rest else _first(ties, missing, ids)
+    )
 
 
 def _near(
@@ -201,5 +233,8 @@ def _near_categories(
     return values.is_in(reached.implode()), reached.tail(1)
 
 
-def _first(mask: pl.Series, count: int) -> pl.Series:
-    return mask & (mask.cum_sum() <= count)
+def _first(mask: pl.Series, count: int, ids: pl.Series | None) -> pl.Series:
+    if ids is None:
+        return mask & (mask.cum_sum() <= count)
+    first = first_in_order(mask.arg_true(), ids, count)
+    return pl.repeat(value=False, n=len(mask), eager=True).scatter(first, values=True)

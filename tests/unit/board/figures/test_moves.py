@@ -29,3 +29,18 @@ def test_an_amount_that_is_entered_or_cleared_is_a_change_of_the_pipeline() -> N
     }
     # what got another currency is neither more nor less
     assert found == {"raised": (["1"], {"EUR": 9}), "lowered": (["2"], {"EUR": -7})}
+
+
+def test_equals_are_in_the_same_order_whatever_that_of_the_deals_is() -> None:
+    now = pl.DataFrame(
+        {
+            "id": [*"badc"],
+            "stage": "Demo",
+            "amount": [5, -5, 5, 5],
+            "currency": ["USD", "EUR", "EUR", "USD"],
+        }
+    )
+    for own in (now, now.reverse()):
+        (moves,) = moves_between(now.clear(), own, Pipeline().covering(["Demo"]))
+        assert moves.deals["id"].to_list() == [*"abcd"]
+        assert [*moves.sums] == ["EUR", "USD"]
