@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dealdb.errors import SchemaError
+from dealdb.connection import Link
+from dealdb.errors import SchemaError, StoreDamaged
 from dealdb.model.leaving import Leaving
 from dealdb.model.schema import Field, FieldType, Schema, parse_type, widen
+from dealdb.store.keys import Keys
 
 
 def type_after(leaving: Leaving) -> Field | None:
@@ -90,9 +92,12 @@ def _kept(own: Field | None, head: Field, leaving: dict[str, Leaving]) -> Field 
 
 def covers(head: Schema, own: Schema) -> bool:
     """Whether the head has all fields of a partition, each so that it holds the values of the partition's."""
-    return own.version == head.version or all(
-        field.name in head and holds(head[field.name], field) for field in own.fields
-    )
+    return own.version == head.version or holds_all(head, own)
+
+
+def holds_all(wide: Schema, narrow: Schema) -> bool:
+    """Whether a schema has all fields of another one, each so that it holds the values of the other's."""
+    return all(field.name in wide and holds(wide[field.name], field) for field in narrow.fields)
 
 
 def has_lost(own: Schema, leaving: Leaving) -> bool:
@@ -128,3 +133,11 @@ def refuse_leaving(schema: Schema, own: Schema, fields: list[Field]) -> None:
                 "goes on with it where a process died)"
             )
             raise SchemaError(msg, field=field.name)
+
+
+def fields_ahead(link: Link, head: Keys) -> StoreDamaged:
+    """Error for a partition that has what the head has not had."""
+    return StoreDamaged(
+        f"{link.settings.where}: a partition of {head.collection!r} has fields that the first one has not: "
+        "a part of the collection was set back to an older state, or removed"
+    )
