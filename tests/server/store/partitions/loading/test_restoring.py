@@ -555,6 +555,50 @@ def test_one_that_fails_leaves_nothing(
         assert_same(db, copy)
 
 
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_one_that_was_killed_and_is_interrupted_then(
+    server: Server, file: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Wherever that is, nothing is left that is in the way of the next one."""
+    command = [sys.executable, "-c", RESTORE, server.url, str(file), "Claim.finish", "3"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == -signal.SIGKILL
+    with server.client() as raw:
+        raw.delete(*raw.keys("cop*lease"))
+    call, calls = Claim.take, []
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        calls.append(call(*given, **named))
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return calls[-1]
+
+    with opened(server.url, "copy", 4) as copy, opened(server.url, "parted", 4) as db:
+        with monkeypatch.context() as patched:
+            patched.setattr(Claim, "take", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                copy.restore(file)
+        assert raw_keys(server, "cop*") == []
+        copy.restore(file)
+        assert_same(db, copy)
+
+
+def test_a_full_server_has_nothing_left(server: Server, tmp_path: Path) -> None:
+    with opened(server.url, "parted", 4) as db:
+        db.loader.load(
+            [{"id": n, "name": random.Random(n).randbytes(500).hex()} for n in range(3_000)],
+            bar=False,
+        )
+        db.backup(tmp_path / "b")
+    with server.client() as raw, opened(server.url, "copy", 4) as copy:
+        raw.config_set("maxmemory", raw.info("memory")["used_memory"] + 2_000_000)
+        try:
+            with pytest.raises(DealDBError, match="memory"):
+                copy.restore(tmp_path / "b")
+        finally:
+            raw.config_set("maxmemory", 0)
+        assert raw.keys("cop*") == []
+
+
 def test_a_full_folder_of_temporary_files_is_told(server: Server, file: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with opened(server.url, "copy", 8) as copy:
