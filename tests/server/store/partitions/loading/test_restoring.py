@@ -606,7 +606,9 @@ def test_a_full_folder_of_temporary_files_is_told(server: Server, file: Path) ->
             # the error of a limit comes from the same place as that of a full disk
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
             try:
-                with pytest.raises(BackupError, match=r"another number of partitions.*File too large"):
+                with pytest.raises(
+                    BackupError, match=r"another number of partitions.*File too large"
+                ):
                     copy.restore(file)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
