@@ -354,7 +354,8 @@ def test_a_field_that_leaves_while_the_backup_is_taken(
     with opened(server.url, "parted", 4) as db, opened(server.url, "parted", 4) as other:
         for n in range(40):
             db.save_deal({"id": n, "seats": n})
-        begin, done = _Taker.begin, []
+        begin = _Taker.begin
+        done: list[object] = []
 
         def begun(self: Any) -> None:
             # the head is the last one
