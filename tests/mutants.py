@@ -1327,8 +1327,8 @@ MUTANTS = [
     Mutant(
         "a restore that fails leaves what it wrote",
         "backup/claim.py",
-        "            self.clear()\n            self.leave()\n",
-        "            self.leave()\n",
+        "                self.clear()\n                self.leave()\n",
+        "                self.leave()\n",
         RESTORE,
     ),
     Mutant(
@@ -1795,7 +1795,7 @@ MUTANTS = [
     ),
     Mutant(
         "a partition that has lost a field gets it again before it has left all",
-        "partitions/leaving.py",
+        "leaving.py",
         "    leaving = {each.name: each for each in head.leaving}\n",
         "    leaving: dict[str, Leaving] = {}\n",
         f"{RESHAPING}::test_what_others_save_between_any_two_commits",

@@ -9,10 +9,12 @@ commits are put in the order of their times.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha1
+from itertools import islice
 from typing import IO
 
 import msgpack
@@ -22,10 +24,9 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.backup.checking import BackupFile
-from dealdb.store.backup.contents import REVISIONS, Head, Many, pack_done
+from dealdb.store.backup.contents import REVISIONS, Head, Many, pack_done, pack_entry, unpack_entry
 from dealdb.store.backup.files import in_unnamed_files, unnamed_file
 from dealdb.store.backup.merging import merged
-from dealdb.store.backup.new_pieces import NewHistory, NewRows, NewState, Spool
 from dealdb.store.backup.parts import DONE, FORMAT, FORMAT_OF_MANY, MANY, PartReader, PartWriter
 from dealdb.store.backup.piece import Backup
 from dealdb.store.backup.reports import Tell
@@ -33,6 +34,9 @@ from dealdb.store.backup.taking import PieceWriter
 from dealdb.store.encoding import packed, unpacked_change, unpacked_facts
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.replica.replica import Replica
+
+# commits applied together
+_AT_ONCE = 500
 
 
 @contextmanager
@@ -94,7 +98,7 @@ def _write(
 
 def _pieces(
     file: BackupFile, partitions: int, number_of: Callable[[str], int]
-) -> Iterator[NewHistory | NewState]:
+) -> Iterator[_History | _State]:
     """New partitions in their order; those that come from the same old ones are made together."""
     n, head = len(file.pieces), file.pieces[0].head
     # one of the two is 1
@@ -109,17 +113,159 @@ def _pieces(
             has_history = any(each.head.history for each in sources)
             if newest is None or has_history or not any(each.head.seq for each in sources):
                 # one of each would be more than some systems let a process have
-                spool, new_rows = Spool(file_of_all), NewRows()
-                made = [NewHistory(each, spool, new_rows) for each in heads]
+                spool, new_rows = _Spool(file_of_all), _NewRows()
+                made = [_History(each, spool, new_rows) for each in heads]
                 _divide(merged(sources, file.pieces[0]), made, numbers, partitions, number_of)
                 yield from made
             else:
                 yield from _states(sources, heads, numbers, partitions, number_of, newest)
 
 
+class _NewRows:
+    """New rows by old ones, of each old piece; a deal is in one new partition, so one list does for all of these."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, array[int]] = {}
+
+    def get(self, piece: int, row: int) -> int | None:
+        """The new row, or None where it has none yet."""
+        known = self._of.get(piece, ())
+        return known[row] if row < len(known) and known[row] >= 0 else None
+
+    def put(self, piece: int, row: int, new: int) -> None:
+        """Give it one."""
+        known = self._of.setdefault(piece, array("q"))
+        known.extend([-1] * (row + 1 - len(known)))
+        known[row] = new
+
+
+class _Spool:
+    """Keeps commits in a file until all were gone through."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end = 0
+
+    def put(self, entry: Entry) -> int:
+        """Append a commit; returns where it is. None is read before the last one is there."""
+        blob = pack_entry(entry)
+        start, self._end = self._end, self._end + 8 + len(blob)
+        self._file.write(len(blob).to_bytes(8) + blob)
+        return start
+
+    def get(self, start: int) -> Entry:
+        """The commit that is there."""
+        self._file.seek(start)
+        return unpack_entry(self._file.read(int.from_bytes(self._file.read(8))))
+
+
+class _History:
+    """
+    One new partition, with its history.
+
+    Parameters
+    ----------
+    head
+        Of the backup, for what does not change.
+    spool
+        Keeps its commits, and those of the partitions that are made with it.
+    new_rows
+        Of this partition and of those that are made with it.
+    """
+
+    def __init__(self, head: Head, spool: _Spool, new_rows: _NewRows) -> None:
+        self._head = head
+        self._spool = spool
+        self._places = array("q")
+        self._last: Entry | None = None
+        self._height = 0
+        self._genesis = ""
+        self._new_rows = new_rows
+
+    def rows_of(self, piece: int, rows: Sequence[int]) -> list[int]:
+        """New rows of some old ones: those that it has not seen are given the next ones, in their order."""
+        found = []
+        given = 0
+        for row in rows:
+            new = self._new_rows.get(piece, row)
+            if new is None:
+                new = self._height + given
+                self._new_rows.put(piece, row, new)
+                given += 1
+            found.append(new)
+        return found
+
+    def append(self, entry: Entry, rows: bytes, data: bytes, n_new: int) -> None:
+        """Have one more commit, which gives out so many rows."""
+        last = self._last.position if self._last else Position()
+        self._genesis = self._genesis or entry.writer
+        before = last.hash.decode() if last.seq else self._genesis
+        text = f"{before} {last.seq + 1} {entry.writer} {entry.counter} {entry.time_ms}"
+        chain = sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
+        self._last = entry._replace(
+            position=Position(last.seq + 1, chain.encode()),
+            height=self._height,
+            packed_rows=rows,
+            data=data,
+            deals=None,
+        )
+        self._height += n_new
+        self._places.append(self._spool.put(self._last))
+
+    @property
+    def height(self) -> int:
+        """Rows that were given out."""
+        return self._height
+
+    def _entries(self) -> Iterator[Entry]:
+        return map(self._spool.get, self._places)
+
+    def write(self, writer: PieceWriter) -> None:
+        """Write all of it."""
+        replica = Replica()
+        entries = self._entries()
+        while some := list(islice(entries, _AT_ONCE)):
+            replica.apply(some)
+        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
+        head = replace(
+            self._head,
+            genesis=self._genesis,
+            seq=replica.position.seq,
+            hash=replica.position.hash.decode(),
+            time=replica.time_ms,
+            rows=replica.height,
+            deals=ids.n_unique(),
+            history=replica.position.seq > 0,
+        )
+        writer.write(head, replica, self._last, self._entries() if head.history else None)
+
+
+class _State:
+    """One new partition of a backup without history: its deals, and a commit that says nothing else."""
+
+    def __init__(self, head: Head, replica: Replica, last: Entry | None) -> None:
+        self._head, self._replica, self._last = head, replica, last
+
+    def write(self, writer: PieceWriter) -> None:
+        """Write all of it."""
+        replica = self._replica
+        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
+        head = replace(
+            self._head,
+            genesis=self._last.writer if self._last else "",
+            seq=replica.position.seq,
+            hash=replica.position.hash.decode(),
+            time=replica.time_ms,
+            rows=replica.height,
+            deals=ids.n_unique(),
+            history=False,
+        )
+        writer.write(head, replica, self._last, None)
+
+
 def _divide(
     entries: Iterator[tuple[int, Entry]],
-    made: Sequence[NewHistory],
+    made: Sequence[_History],
     numbers: range,
     partitions: int,
     number_of: Callable[[str], int],
@@ -157,7 +303,7 @@ def _of(schema: Schema, number: int, partitions: int) -> Schema:
     return Schema(schema.version, schema.fields, partitions, leaving)
 
 
-def _divide_added(piece: int, entry: Entry, made: Sequence[NewHistory], places: list[int]) -> None:
+def _divide_added(piece: int, entry: Entry, made: Sequence[_History], places: list[int]) -> None:
     added, number = entry.added, pl.Series(places, dtype=pl.Int64)
     rows = pl.Series(entry.rows, dtype=pl.Int64)
     for n in sorted(set(places)):
@@ -177,7 +323,7 @@ def _divide_added(piece: int, entry: Entry, made: Sequence[NewHistory], places: 
             made[n].append(entry._replace(kind="mend"), msgpack.packb(given), data, n_new)
 
 
-def _divide_change(piece: int, entry: Entry, made: Sequence[NewHistory], places: list[int]) -> None:
+def _divide_change(piece: int, entry: Entry, made: Sequence[_History], places: list[int]) -> None:
     change, rows = unpacked_change(entry.data), entry.rows
     # ids, then columns of a list for each field, then maybe since when
     ids, fields, columns, ats = (*change, None, None, None)[:4]
@@ -201,7 +347,7 @@ def _states(
     partitions: int,
     number_of: Callable[[str], int],
     newest: Generation,
-) -> Iterator[NewState]:
+) -> Iterator[_State]:
     """New partitions with what the old ones have, and with the fields and stages of the old head."""
     generations = [each.end.generation for each in sources if each.end.generation]
     frames = [each.all_rows().drop(REVISIONS) for each in sources if each.columns]
@@ -229,7 +375,7 @@ def _states(
         replica = Replica(
             position=position, time_ms=time_ms, schema=schema, pipeline=newest.pipeline, frame=frame
         )
-        yield NewState(head, replica, commit)
+        yield _State(head, replica, commit)
 
 
 def _as_in(frame: pl.DataFrame, own: Schema, schema: Schema) -> pl.DataFrame:

@@ -17,8 +17,8 @@ from dealdb.errors import RestoreRefused
 from dealdb.model.leaving import Leaving
 from dealdb.model.schema import Schema
 from dealdb.store.backup.piece import Backup
+from dealdb.store.leaving import has_lost, holds_all
 from dealdb.store.log.entry import Entry
-from dealdb.store.partitions.leaving import has_lost, holds_all
 
 
 def merged(sources: Sequence[Backup], head: Backup) -> Iterator[tuple[int, Entry]]:

@@ -38,10 +38,10 @@ from dealdb.store.checkpoint.write import generation_of
 from dealdb.store.hashes import as_dict
 from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys
+from dealdb.store.leaving import covers
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import entry_at
-from dealdb.store.partitions.leaving import covers, fields_ahead
 from dealdb.store.replica.replica import Replica
 
 # commits after which progress is reported
@@ -342,7 +342,10 @@ class _Taker:
 
     def fields_ahead(self) -> StoreDamaged:
         """Error where another partition has what this one, the head, has not."""
-        return fields_ahead(self._link, self._keys)
+        return StoreDamaged(
+            f"{self._link.settings.where}: a partition of {self._keys.collection!r} has fields that the first one has "
+            "not: a part of the collection was set back to an older state"
+        )
 
     def _reset(self) -> StoreDamaged:
         return StoreDamaged(

@@ -10,12 +10,13 @@ from itertools import chain
 import polars as pl
 
 from dealdb.connection.fork import renew_in_child
+from dealdb.errors import StoreDamaged
 from dealdb.model.columns import nulls
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field
+from dealdb.store.leaving import covers
 from dealdb.store.log.entry import Position
 from dealdb.store.log.reader import News, news_command
-from dealdb.store.partitions.leaving import covers, fields_ahead
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.vector import vector_of
 from dealdb.store.replica.changing import retyped
@@ -119,7 +120,7 @@ class JoinedColumns:
                     pieces[number] = self._partitions[number].snapshot(names)
             else:
                 return pieces
-        raise fields_ahead(self._partitions[0].link, self._partitions[0].keys)
+        raise fields_ahead(self._partitions[0])
 
 
 def _is_behind(pieces: Sequence[Snapshot]) -> bool:
@@ -132,6 +133,14 @@ def _not_covered(pieces: Sequence[Snapshot]) -> list[int]:
     """Partitions that have fields which the head has not, or narrower."""
     head = pieces[0].schema
     return [number for number, piece in enumerate(pieces) if not covers(head, piece.schema)]
+
+
+def fields_ahead(head: Partition) -> StoreDamaged:
+    """Error for a partition that has what the head has not had."""
+    return StoreDamaged(
+        f"{head.link.settings.where}: a partition of {head.keys.collection!r} has fields that the first one has not: "
+        "a part of the collection was set back to an older state, or removed"
+    )
 
 
 def joined(

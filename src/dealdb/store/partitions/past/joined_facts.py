@@ -14,7 +14,7 @@ from dealdb.store.history.reading import follows, is_known, read_history
 from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.log.entry import Position, RawEntry
 from dealdb.store.log.reader import HistoryReset, news_command, read_since
-from dealdb.store.partitions.leaving import fields_ahead
+from dealdb.store.partitions.joined import fields_ahead
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.past.joined_ledger import JoinedLedger, KeptPart
 from dealdb.store.partitions.past.kept_tables import KeptOfParts, generations_of
@@ -136,7 +136,7 @@ class JoinedFacts(FactsLog):
         if more is None:
             raise HistoryReset
         if _are_ahead(versions, news | more):
-            raise fields_ahead(self._parts[0].link, self._parts[0].keys)
+            raise fields_ahead(self._parts[0])
         return news | more
 
     # the beginning ---------------------------------------------------------------------------------

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dealdb.connection import Link
-from dealdb.errors import SchemaError, StoreDamaged
+from dealdb.errors import SchemaError
 from dealdb.model.leaving import Leaving
 from dealdb.model.schema import Field, FieldType, Schema, parse_type, widen
-from dealdb.store.keys import Keys
 
 
 def type_after(leaving: Leaving) -> Field | None:
@@ -133,11 +131,3 @@ def refuse_leaving(schema: Schema, own: Schema, fields: list[Field]) -> None:
                 "goes on with it where a process died)"
             )
             raise SchemaError(msg, field=field.name)
-
-
-def fields_ahead(link: Link, head: Keys) -> StoreDamaged:
-    """Error for a partition that has what the head has not had."""
-    return StoreDamaged(
-        f"{link.settings.where}: a partition of {head.collection!r} has fields that the first one has not: "
-        "a part of the collection was set back to an older state, or removed"
-    )
