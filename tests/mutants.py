@@ -36,12 +36,14 @@ SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
-PARTED_BACKUPS, KILLED_RESTORE, HELD_BEFORE = (
+PARTED_BACKUPS, KILLED_RESTORE, HELD_BEFORE, LEAVES_ON, LEFT_MEANWHILE = (
     f"tests/server/store/partitions/loading/test_restoring.py::test_{name}"
     for name in (
         "an_empty_collection_and_one_of_few_deals",
         "one_that_was_killed_is_told_and_can_be_repeated",
         "what_holds_anything_is_refused_and_stays",
+        "a_field_that_just_leaves_goes_on_leaving",
+        "a_field_that_leaves_while_the_backup_is_taken",
     )
 )
 PARTED_LOADS = "tests/server/store/partitions/loading/test_loads.py"
@@ -1325,8 +1327,8 @@ MUTANTS = [
     Mutant(
         "a restore that fails leaves what it wrote",
         "backup/claim.py",
-        "            self.clear()\n            self.leave()\n",
-        "            self.leave()\n",
+        "                self.clear()\n                self.leave()\n",
+        "                self.leave()\n",
         RESTORE,
     ),
     Mutant(
@@ -1793,7 +1795,7 @@ MUTANTS = [
     ),
     Mutant(
         "a partition that has lost a field gets it again before it has left all",
-        "partitions/leaving.py",
+        "leaving.py",
         "    leaving = {each.name: each for each in head.leaving}\n",
         "    leaving: dict[str, Leaving] = {}\n",
         f"{RESHAPING}::test_what_others_save_between_any_two_commits",
@@ -1948,16 +1950,30 @@ MUTANTS = [
     Mutant(
         "a field is lost before all partitions of a backup have used it",
         "backup/merging.py",
-        "            while (source := self._earliest(definition.level)) is not None:\n",
-        "            while (source := self._earliest(-1)) is not None:\n",
+        "            if definition.loses:\n",
+        "            if definition.loses and definition.place < 0:\n",
         "tests/unit/store/backup/test_merging.py",
     ),
     Mutant(
         "a restored schema says how many partitions there were",
         "backup/dividing.py",
-        "    return Schema(schema.version, schema.fields, partitions)\n",
+        "    return Schema(schema.version, schema.fields, partitions, leaving)\n",
         "    return schema\n",
         PARTED_BACKUPS,
+    ),
+    Mutant(
+        "a restore into another number of partitions forgets that a field leaves",
+        "backup/dividing.py",
+        "    leaving = schema.leaving if number == 0 and partitions > 1 else ()\n",
+        "    leaving = ()\n",
+        LEAVES_ON,
+    ),
+    Mutant(
+        "a partition is backed up with what the first has lost meanwhile",
+        "backup/taking.py",
+        "        if all(covers(takers[0].schema, each.schema) for each in takers):\n",
+        "        if takers:\n",
+        LEFT_MEANWHILE,
     ),
     Mutant(
         "partitions are read while their head is being restored",

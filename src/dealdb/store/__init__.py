@@ -8,8 +8,8 @@ Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefu
 ``PoolTimeout``; a change also ``OutcomeUnknown`` and ``NotDurable``. What one raises besides, it says.
 
 The order of the parts; nothing imports from a part behind it:
-keys, deal → bounds → encoding, tables → hashes, log, commit → archive → ledger → replica → checkpoint → live, history,
-foreign → facts → backup, upkeep → store_history, store_besides → store → partitions.
+keys, deal, leaving → bounds → encoding, tables → hashes, log, commit → archive → ledger → replica → checkpoint → live,
+history, foreign → facts → backup, upkeep → store_history, store_besides → store → partitions.
 """
 
 from dealdb.store.deal import Deal, DealPlace, SaveResult, Written

@@ -107,6 +107,25 @@ class Claim:
         self.heed(reply)
         return bool(reply[1] == b"1")
 
+    @property
+    def deal_prefix(self) -> str:
+        """What the keys of its deals begin with."""
+        return self._keys.deal_prefix
+
+    def is_held(self) -> bool:
+        """Whether it is this restore's; unlike ``hold`` it writes nothing, which a full server would refuse."""
+        return self._tokens()[0] == self.token.encode()
+
+    def was_given(self) -> bool:
+        """Whether it is, or the collection is whole by this restore; also where the answer did not come."""
+        return self.token.encode() in self._tokens()
+
+    def _tokens(self) -> list[bytes | None]:
+        found: list[bytes | None] = self._link.call(
+            "HMGET", self._keys.meta, "restore", "restored", retry=True
+        )
+        return found
+
     def clear(self) -> int:
         """Remove what this restore or one before it has written; returns how many keys."""
         found = scan_names(self._link, self._keys)
@@ -142,8 +161,10 @@ class Claim:
         """Remove what was written, and leave the collection as empty as it was, if that can be done now."""
         # else the next restore does it
         with suppress(StoreError):
-            self.clear()
-            self.leave()
+            # where it is whole by now, or another's, nothing is taken back
+            if self.is_held():
+                self.clear()
+                self.leave()
 
     def leave(self) -> None:
         """End it, once what was written is removed."""

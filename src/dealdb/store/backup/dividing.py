@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha1
 from itertools import islice
-from tempfile import TemporaryFile
 from typing import IO
 
 import msgpack
@@ -23,8 +22,10 @@ import polars as pl
 
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
+from dealdb.store.archive.manifest import Generation
 from dealdb.store.backup.checking import BackupFile
 from dealdb.store.backup.contents import REVISIONS, Head, Many, pack_done, pack_entry, unpack_entry
+from dealdb.store.backup.files import in_unnamed_files, unnamed_file
 from dealdb.store.backup.merging import merged
 from dealdb.store.backup.parts import DONE, FORMAT, FORMAT_OF_MANY, MANY, PartReader, PartWriter
 from dealdb.store.backup.piece import Backup
@@ -61,24 +62,38 @@ def divided(
 
     Raises
     ------
+    BackupError
+        If the folder of temporary files has no room.
     RestoreRefused
-        If a field was just being dropped or renamed in some of the partitions.
+        If the partitions of the file don't go together.
     """
     if len(file.pieces) == partitions:
         yield file
         return
-    with TemporaryFile() as made:
-        parts = PartWriter(made, FORMAT_OF_MANY if partitions > 1 else FORMAT)
-        head = file.pieces[0].head
-        if partitions > 1:
-            many = Many(program=head.program, collection=head.collection, partitions=partitions)
-            parts.write(MANY, many.to_json())
-        for piece in _pieces(file, partitions, number_of):
-            piece.write(PieceWriter(parts, tell))
-        if partitions > 1:
-            parts.write(DONE, pack_done(parts.digest))
-        made.flush()
+    with ExitStack() as keep:
+        with in_unnamed_files():
+            made = keep.enter_context(unnamed_file())
+            _write(made, file, partitions, number_of, tell)
+            made.flush()
         yield BackupFile(PartReader(made, "the backup, divided anew"), tell)
+
+
+def _write(
+    made: IO[bytes],
+    file: BackupFile,
+    partitions: int,
+    number_of: Callable[[str], int],
+    tell: Tell,
+) -> None:
+    parts = PartWriter(made, FORMAT_OF_MANY if partitions > 1 else FORMAT)
+    head = file.pieces[0].head
+    if partitions > 1:
+        many = Many(program=head.program, collection=head.collection, partitions=partitions)
+        parts.write(MANY, many.to_json())
+    for piece in _pieces(file, partitions, number_of):
+        piece.write(PieceWriter(parts, tell))
+    if partitions > 1:
+        parts.write(DONE, pack_done(parts.digest))
 
 
 def _pieces(
@@ -91,20 +106,19 @@ def _pieces(
     for number in range(min(n, partitions)):
         sources = file.pieces[number * n_from :][:n_from]
         numbers = range(partitions)[number * n_to :][:n_to]
-        with ExitStack() as keep:
+        with unnamed_file() as file_of_all:
             bare = replace(sources[0].head, queries={}, mapping="")
             heads = [head if target == 0 else bare for target in numbers]
-            if any(each.head.history for each in sources) or not any(
-                each.head.seq for each in sources
-            ):
-                new_rows = _NewRows()
-                made = [
-                    _History(each, keep.enter_context(TemporaryFile()), new_rows) for each in heads
-                ]
+            newest = file.pieces[0].end.generation
+            has_history = any(each.head.history for each in sources)
+            if newest is None or has_history or not any(each.head.seq for each in sources):
+                # one of each would be more than some systems let a process have
+                spool, new_rows = _Spool(file_of_all), _NewRows()
+                made = [_History(each, spool, new_rows) for each in heads]
                 _divide(merged(sources, file.pieces[0]), made, numbers, partitions, number_of)
                 yield from made
             else:
-                yield from _states(sources, heads, numbers, partitions, number_of)
+                yield from _states(sources, heads, numbers, partitions, number_of, newest)
 
 
 class _NewRows:
@@ -125,6 +139,26 @@ class _NewRows:
         known[row] = new
 
 
+class _Spool:
+    """Keeps commits in a file until all were gone through."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end = 0
+
+    def put(self, entry: Entry) -> int:
+        """Append a commit; returns where it is. None is read before the last one is there."""
+        blob = pack_entry(entry)
+        start, self._end = self._end, self._end + 8 + len(blob)
+        self._file.write(len(blob).to_bytes(8) + blob)
+        return start
+
+    def get(self, start: int) -> Entry:
+        """The commit that is there."""
+        self._file.seek(start)
+        return unpack_entry(self._file.read(int.from_bytes(self._file.read(8))))
+
+
 class _History:
     """
     One new partition, with its history.
@@ -134,14 +168,15 @@ class _History:
     head
         Of the backup, for what does not change.
     spool
-        Keeps its commits until all were gone through.
+        Keeps its commits, and those of the partitions that are made with it.
     new_rows
         Of this partition and of those that are made with it.
     """
 
-    def __init__(self, head: Head, spool: IO[bytes], new_rows: _NewRows) -> None:
+    def __init__(self, head: Head, spool: _Spool, new_rows: _NewRows) -> None:
         self._head = head
         self._spool = spool
+        self._places = array("q")
         self._last: Entry | None = None
         self._height = 0
         self._genesis = ""
@@ -175,8 +210,7 @@ class _History:
             deals=None,
         )
         self._height += n_new
-        blob = pack_entry(self._last)
-        self._spool.write(len(blob).to_bytes(8) + blob)
+        self._places.append(self._spool.put(self._last))
 
     @property
     def height(self) -> int:
@@ -184,14 +218,11 @@ class _History:
         return self._height
 
     def _entries(self) -> Iterator[Entry]:
-        self._spool.seek(0)
-        while size := self._spool.read(8):
-            yield unpack_entry(self._spool.read(int.from_bytes(size)))
+        return map(self._spool.get, self._places)
 
     def write(self, writer: PieceWriter) -> None:
         """Write all of it."""
         replica = Replica()
-        self._spool.flush()
         entries = self._entries()
         while some := list(islice(entries, _AT_ONCE)):
             replica.apply(some)
@@ -209,6 +240,29 @@ class _History:
         writer.write(head, replica, self._last, self._entries() if head.history else None)
 
 
+class _State:
+    """One new partition of a backup without history: its deals, and a commit that says nothing else."""
+
+    def __init__(self, head: Head, replica: Replica, last: Entry | None) -> None:
+        self._head, self._replica, self._last = head, replica, last
+
+    def write(self, writer: PieceWriter) -> None:
+        """Write all of it."""
+        replica = self._replica
+        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
+        head = replace(
+            self._head,
+            genesis=self._last.writer if self._last else "",
+            seq=replica.position.seq,
+            hash=replica.position.hash.decode(),
+            time=replica.time_ms,
+            rows=replica.height,
+            deals=ids.n_unique(),
+            history=False,
+        )
+        writer.write(head, replica, self._last, None)
+
+
 def _divide(
     entries: Iterator[tuple[int, Entry]],
     made: Sequence[_History],
@@ -223,9 +277,11 @@ def _divide(
 
     for piece, entry in entries:
         if entry.kind in ("schema", "pipeline"):
-            is_schema = entry.kind == "schema"
-            data = _said_of(Schema.from_json(entry.data), partitions) if is_schema else entry.data
-            for each in made:
+            for number, each in zip(numbers, made, strict=True):
+                data = entry.data
+                if entry.kind == "schema":
+                    schema = _of(Schema.from_json(data), number, partitions)
+                    data = schema.to_json().encode()
                 each.append(entry, entry.packed_rows, data, 0)
         elif entry.kind == "add":
             whole = entry.with_deals()
@@ -241,13 +297,10 @@ def _divide(
             _divide_change(piece, entry, made, [place_of(i) for i in entry.change[0]])
 
 
-def _of(schema: Schema, partitions: int) -> Schema:
-    """A schema as that of a collection of so many partitions, which it says."""
-    return Schema(schema.version, schema.fields, partitions)
-
-
-def _said_of(schema: Schema, partitions: int) -> bytes:
-    return _of(schema, partitions).to_json().encode()
+def _of(schema: Schema, number: int, partitions: int) -> Schema:
+    """A schema as one of so many partitions has it: the first of several goes on saying what leaves."""
+    leaving = schema.leaving if number == 0 and partitions > 1 else ()
+    return Schema(schema.version, schema.fields, partitions, leaving)
 
 
 def _divide_added(piece: int, entry: Entry, made: Sequence[_History], places: list[int]) -> None:
@@ -287,44 +340,20 @@ def _divide_change(piece: int, entry: Entry, made: Sequence[_History], places: l
         made[n].append(entry, msgpack.packb(given), msgpack.packb(said), n_new)
 
 
-class _State:
-    """One new partition of a backup without history: its deals, and a commit that says nothing else."""
-
-    def __init__(self, head: Head, replica: Replica, last: Entry | None) -> None:
-        self._head, self._replica, self._last = head, replica, last
-
-    def write(self, writer: PieceWriter) -> None:
-        """Write all of it."""
-        replica = self._replica
-        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
-        head = replace(
-            self._head,
-            genesis=self._last.writer if self._last else "",
-            seq=replica.position.seq,
-            hash=replica.position.hash.decode(),
-            time=replica.time_ms,
-            rows=replica.height,
-            deals=ids.n_unique(),
-            history=False,
-        )
-        writer.write(head, replica, self._last, None)
-
-
 def _states(
     sources: Sequence[Backup],
     heads: Sequence[Head],
     numbers: range,
     partitions: int,
     number_of: Callable[[str], int],
+    newest: Generation,
 ) -> Iterator[_State]:
+    """New partitions with what the old ones have, and with the fields and stages of the old head."""
     generations = [each.end.generation for each in sources if each.end.generation]
-    # the widest: of several, each has what the first partition had at some time
-    newest = max(generations, key=lambda each: each.schema.version)
-    schema, pipeline = _of(newest.schema, partitions), newest.pipeline
     frames = [each.all_rows().drop(REVISIONS) for each in sources if each.columns]
     rows = pl.concat(
         [
-            _as_in(frame, each.schema, schema)
+            _as_in(frame, each.schema, newest.schema)
             for frame, each in zip(frames, generations, strict=True)
         ]
     )
@@ -334,6 +363,7 @@ def _states(
     time_ms = max(each.time_ms for each in generations)
     for head, number in zip(heads, numbers, strict=True):
         frame = rows.filter(places == number)
+        schema = _of(newest.schema, number, partitions)
         # a number that no revision of before is above: so a careful writer reads again
         text = f"{last.position.hash.decode()} {number} of {partitions}"
         chain = sha1(text.encode(), usedforsecurity=False).hexdigest()[:16].encode()
@@ -343,7 +373,7 @@ def _states(
             data=schema.to_json().encode(), deals=None,
         )  # fmt: skip
         replica = Replica(
-            position=position, time_ms=time_ms, schema=schema, pipeline=pipeline, frame=frame
+            position=position, time_ms=time_ms, schema=schema, pipeline=newest.pipeline, frame=frame
         )
         yield _State(head, replica, commit)
 

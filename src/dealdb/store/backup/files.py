@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 from dealdb.errors import BackupError, ConfigError
@@ -115,3 +116,35 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise BackupError(msg) from problem
     with file:
         yield file
+
+
+@contextmanager
+def unnamed_file() -> Iterator[IO[bytes]]:
+    """A file in the folder of temporary files, as long as the block lasts; for errors see ``in_unnamed_files``."""
+    # its own end would raise again what there was no room for
+    file = TemporaryFile()  # noqa: SIM115
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
+
+
+@contextmanager
+def in_unnamed_files() -> Iterator[None]:
+    """
+    Tell of a folder of temporary files that can't be written to.
+
+    Raises
+    ------
+    BackupError
+        Instead of the error of the system.
+    """
+    try:
+        yield
+    except OSError as problem:
+        msg = (
+            f"the files that a restore into another number of partitions needs can't be written: {problem.strerror}; "
+            "nothing was restored; TMPDIR names a folder with more room"
+        )
+        raise BackupError(msg) from problem

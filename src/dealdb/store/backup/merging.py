@@ -2,8 +2,9 @@
 The commits of several partitions as one history.
 
 Fields and stages are those of the head, at the moments when it got them: it had all of them before another partition,
-and its types only widen. Where it lost a field, or gave one another type, each partition had done so before, in commits
-of its own. There all partitions are brought to that point first: what each did to its deals before it comes before it.
+and each holds the values that there were. Where it lost a field, or gave one another type, each partition had done so
+before, by commits of its own. There all partitions are brought to that point first: what each did to its deals before
+it comes before it. Of a partition that has lost what the head still has, the deals alone tell.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dealdb.errors import RestoreRefused, SchemaError
+from dealdb.errors import RestoreRefused
+from dealdb.model.leaving import Leaving
 from dealdb.model.schema import Schema
 from dealdb.store.backup.piece import Backup
+from dealdb.store.leaving import has_lost, holds_all
 from dealdb.store.log.entry import Entry
 
 
@@ -32,7 +35,7 @@ def merged(sources: Sequence[Backup], head: Backup) -> Iterator[tuple[int, Entry
     Raises
     ------
     RestoreRefused
-        If a field was just being dropped or renamed in some of the partitions.
+        If the partitions don't go together: one has fields that the head never had, or still has what that has lost.
     """
     if len(sources) == 1:
         return ((0, entry) for entry in sources[0].entries())
@@ -57,10 +60,10 @@ class _Source:
         Its next commit, those of stages left out; None at the end.
     time_ms
         Latest time of a commit up to it: the clock may have been set back, and the order is that of the commits.
-    level
-        How often its fields have lost something.
     needs
         Definitions of the head that have to be there before its next commit.
+    lost
+        What leaves by the last of these, and has left this partition.
     has_any
         Whether it has a commit at all.
     """
@@ -69,8 +72,8 @@ class _Source:
     entries: Iterator[Entry]
     next: Entry | None = None
     time_ms: int = 0
-    level: int = 0
     needs: int = 0
+    lost: frozenset[Leaving] = frozenset()
     has_any: bool = False
 
     def step(self) -> None:
@@ -89,22 +92,35 @@ class _Definition(NamedTuple):
     ----------
     entry
         The commit.
+    place
+        Its place among them.
     time_ms
         When, not before what came before.
-    level
-        How often its fields had lost something by then.
+    schema
+        All fields from then on.
+    loses
+        Whether values of before have no place in them.
+    ended
+        What leaves no more since.
     """
 
     entry: Entry
+    place: int
     time_ms: int
-    level: int
+    schema: Schema
+    loses: bool
+    ended: frozenset[Leaving]
+
+    def is_behind(self, source: _Source) -> bool:
+        """Whether a partition has come to it, or done by itself what the head does in it."""
+        return source.needs > self.place or not self.ended.isdisjoint(source.lost)
 
 
 class _Merge:
     def __init__(self, sources: Sequence[Backup], head: Backup) -> None:
         self._definitions: list[_Definition] = []
-        # how many definitions there are up to the schema of this text
-        self._up_to: dict[bytes, int] = {}
+        # by the versions of their schemas, which no two have in common
+        self._with_version: dict[int, _Definition] = {}
         self._note_definitions(head)
         self._n_emitted = 0
         self._sources = [_Source(n, each.entries()) for n, each in enumerate(sources)]
@@ -112,22 +128,25 @@ class _Merge:
             source.step()
 
     def _note_definitions(self, head: Backup) -> None:
-        before: Schema | None = None
-        level = time_ms = 0
+        schema, time_ms = Schema(0, ()), 0
         for entry in head.entries():
             time_ms = max(time_ms, entry.time_ms)
             if entry.kind not in ("schema", "pipeline"):
                 continue
+            before = schema
+            schema = Schema.from_json(entry.data) if entry.kind == "schema" else before
+            definition = _Definition(
+                entry, len(self._definitions), time_ms, schema,
+                loses=not holds_all(schema, before),
+                ended=frozenset(before.leaving) - frozenset(schema.leaving),
+            )  # fmt: skip
+            self._definitions.append(definition)
             if entry.kind == "schema":
-                schema = Schema.from_json(entry.data)
-                level += before is not None and not _widens(before, schema)
-                before = schema
-                self._up_to[entry.data] = len(self._definitions) + 1
-            self._definitions.append(_Definition(entry, time_ms, level))
+                self._with_version[schema.version] = definition
 
     def run(self) -> Iterator[tuple[int, Entry]]:
         while True:
-            source = self._earliest()
+            source = self._earliest(self._sources)
             left = self._definitions[self._n_emitted :][:1]
             if left and (source is None or left[0].time_ms <= source.time_ms):
                 yield from self._define(self._n_emitted + 1)
@@ -135,20 +154,18 @@ class _Merge:
                 break
             else:
                 yield from self._pass(source)
-        last = self._definitions[-1].level if self._definitions else 0
-        if any(source.has_any and source.level < last for source in self._sources):
+        begun = [source for source in self._sources if source.has_any]
+        losses = [each for each in self._definitions if each.loses]
+        if not all(loss.is_behind(source) for loss in losses for source in begun):
             raise RestoreRefused(
                 f"{_ANOTHER}a field was being dropped, renamed or given another type in some of them when it was "
                 "taken; restore it into as many, and end that there"
             )
 
-    def _earliest(self, level: int | None = None) -> _Source | None:
-        """The partition whose next commit was the earliest; if a level is given, of those that have not come to it."""
-        found = [
-            source
-            for source in self._sources
-            if source.next is not None and (level is None or source.level < level)
-        ]
+    @staticmethod
+    def _earliest(sources: Sequence[_Source]) -> _Source | None:
+        """The partition whose next commit was the earliest."""
+        found = [source for source in sources if source.next is not None]
         return min(found, key=lambda each: (each.time_ms, each.place), default=None)
 
     def _pass(self, source: _Source) -> Iterator[tuple[int, Entry]]:
@@ -157,29 +174,34 @@ class _Merge:
         if entry is None:
             return
         if entry.kind == "schema":
-            if entry.data not in self._up_to:
-                raise RestoreRefused(f"{_ANOTHER}one of them has fields that the first never had")
-            source.needs = self._up_to[entry.data]
-            source.level = self._definitions[source.needs - 1].level
+            self._note_schema(source, Schema.from_json(entry.data))
         else:
             yield from self._define(source.needs)
             yield source.place, entry
         source.step()
 
+    def _note_schema(self, source: _Source, own: Schema) -> None:
+        definition = self._with_version.get(own.version)
+        if definition is None or not holds_all(definition.schema, own):
+            raise RestoreRefused(f"{_ANOTHER}one of them has fields that the first never had")
+        source.needs = definition.place + 1
+        leaving = definition.schema.leaving
+        source.lost = frozenset(each for each in leaving if has_lost(own, each))
+
     def _define(self, n: int) -> Iterator[tuple[int, Entry]]:
         """The first ``n`` definitions, as far as they have not come yet."""
         while self._n_emitted < n:
             definition = self._definitions[self._n_emitted]
-            # first what the others did before they lost the same
-            while (source := self._earliest(definition.level)) is not None:
-                yield from self._pass(source)
+            if definition.loses:
+                # first what the others did before they lost the same
+                yield from self._bring_to(definition)
             self._n_emitted += 1
             yield 0, definition.entry
 
-
-def _widens(before: Schema, after: Schema) -> bool:
-    """Whether a schema has all that another had, as wide or wider."""
-    try:
-        return after.with_fields(before.fields).fields == after.fields
-    except SchemaError:
-        return False
+    def _bring_to(self, loss: _Definition) -> Iterator[tuple[int, Entry]]:
+        """All partitions to where they have lost what the head loses."""
+        while behind := [each for each in self._sources if not loss.is_behind(each)]:
+            source = self._earliest(behind)
+            if source is None:
+                return
+            yield from self._pass(source)

@@ -118,8 +118,8 @@ class Restorer:
 
     def run(self) -> tuple[int, int]:
         """Keys that were left over from another restore, and saved queries that were restored."""
-        has_leftovers = self._claim.take()
         try:
+            has_leftovers = self._claim.take()
             cleared = self._claim.clear() if has_leftovers else 0
             self._claim.demand_empty()
             self.write()

@@ -11,6 +11,7 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
+from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.sealing import FrameRows, seal_all
@@ -37,6 +38,7 @@ from dealdb.store.checkpoint.write import generation_of
 from dealdb.store.hashes import as_dict
 from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys
+from dealdb.store.leaving import covers
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import entry_at
@@ -101,10 +103,8 @@ def take_all(
         # how far each of many is, is over too soon to be shown
         told = quietly if many else tell
         takers = [_Taker(link, keys, live, parts, told) for keys, live in pieces]
-        # all before the first is written, so that they are of about one moment; the head last: it has had first what
-        # the others have
-        for taker in reversed(takers):
-            taker.begin()
+        # all before the first is written, so that they are of about one moment
+        _begin(takers)
         if many:
             head = Many(
                 program=_program(), collection=pieces[0][0].collection, partitions=len(pieces)
@@ -278,6 +278,11 @@ class _Taker:
                 return
         raise self._reset()
 
+    @property
+    def schema(self) -> Schema:
+        """Fields of the state."""
+        return self._replica.schema
+
     def run(self, *, history: bool) -> PieceFacts:
         """Write what it was as of ``begin``."""
         replica, last = self._replica, self._last
@@ -335,10 +340,29 @@ class _Taker:
         if last != until:
             raise self._reset()
 
+    def fields_ahead(self) -> StoreDamaged:
+        """Error where another partition has what this one, the head, has not."""
+        return StoreDamaged(
+            f"{self._link.settings.where}: a partition of {self._keys.collection!r} has fields that the first one has "
+            "not: a part of the collection was set back to an older state"
+        )
+
     def _reset(self) -> StoreDamaged:
         return StoreDamaged(
             f"{self._link.settings.where}: {self._keys.collection!r} was reset while it was backed up; try again"
         )
+
+
+def _begin(takers: Sequence[_Taker]) -> None:
+    """Have the state of all partitions, so that the head has all fields that another has."""
+    for _ in range(_MAX_TRIES):
+        # the head last: it has had first what the others have
+        for taker in reversed(takers):
+            taker.begin()
+        # else a field has left all of them since the others were looked at
+        if all(covers(takers[0].schema, each.schema) for each in takers):
+            return
+    raise takers[0].fields_ahead()
 
 
 def _whole_history(link: Link, keys: Keys, until: Position) -> Iterator[Entry]:

@@ -14,9 +14,9 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.columns import nulls
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field
+from dealdb.store.leaving import covers
 from dealdb.store.log.entry import Position
 from dealdb.store.log.reader import News, news_command
-from dealdb.store.partitions.leaving import covers
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.vector import vector_of
 from dealdb.store.replica.changing import retyped

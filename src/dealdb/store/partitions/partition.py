@@ -18,8 +18,8 @@ from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult
 from dealdb.store.keys import Keys
+from dealdb.store.leaving import left, refuse_leaving, schema_for, without
 from dealdb.store.partitions.layout import partition_of, tag_of
-from dealdb.store.partitions.leaving import left, refuse_leaving, schema_for, without
 from dealdb.store.store import Store
 
 if TYPE_CHECKING:

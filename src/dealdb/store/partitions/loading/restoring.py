@@ -82,22 +82,21 @@ class _Restore:
             for part, piece, claim in zip(self._parts, pieces, self._claims, strict=True)
         ]
         self._held_at = 0.0
-        self._taken: list[Claim] = []
 
     def run(self) -> tuple[int, int]:
         """Keys that were left over from another restore, and saved queries that were restored."""
-        if self._link.call("HGET", self._parts[0].meta, "format", retry=True) != FORMAT_OF_RESTORE:
+        form = self._link.call("HGET", self._parts[0].meta, "format", retry=True)
+        is_left = form == FORMAT_OF_RESTORE
+        if not is_left:
             # later nobody could tell whether another restore had left it
             self._demand_nothing()
         head, *others = self._claims
-        is_left = head.take()
-        self._taken.append(head)
         try:
+            is_left = head.take() or is_left
             self._beginning.begin()
             for claim in others:
                 claim.take(again=is_left)
-                self._taken.append(claim)
-            cleared = self._clear() if is_left else 0
+            cleared = self._clear(self._claims) if is_left else 0
             self._demand_no_deal()
             for n, restorer in enumerate(self._restorers):
                 restorer.write()
@@ -105,7 +104,7 @@ class _Restore:
             # the head at last, with the saved queries, which are its alone
             queries = [restorer.finish() for restorer in reversed(self._restorers)][-1]
         except BaseException:
-            self._give_up()
+            self._give_up(is_left=is_left)
             raise
         for restorer in self._restorers:
             restorer.confirm()
@@ -130,37 +129,39 @@ class _Restore:
             self._claims[0].hold()
             self._held_at = now
 
-    def _hashes(self) -> Iterator[tuple[Claim, list[bytes]]]:
+    def _hashes(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, list[bytes]]]:
         """Keys of deals, with the claim to their partition; one scan for all."""
-        prefixes = [part.deal_prefix.encode() for part in self._parts[: len(self._taken)]]
+        by_prefix = {claim.deal_prefix.encode(): claim for claim in claims}
         for names in scan_names(self._link, self._keys):
-            by_prefix: dict[bytes, list[bytes]] = {}
+            found: dict[bytes, list[bytes]] = {}
             for name in names:
-                by_prefix.setdefault(name[: name.find(b":", name.find(b"}")) + 1], []).append(name)
-            for prefix, claim in zip(prefixes, self._taken, strict=True):
-                if prefix in by_prefix:
-                    yield claim, by_prefix[prefix]
+                found.setdefault(name[: name.find(b":", name.find(b"}")) + 1], []).append(name)
+            for prefix in by_prefix.keys() & found.keys():
+                yield by_prefix[prefix], found[prefix]
 
-    def _clear(self) -> int:
-        n_removed = sum(claim.clear_deals(names) for claim, names in self._hashes())
-        return n_removed + sum(claim.clear_rest() for claim in self._taken)
+    def _clear(self, claims: Sequence[Claim]) -> int:
+        n_removed = sum(claim.clear_deals(names) for claim, names in self._hashes(claims))
+        return n_removed + sum(claim.clear_rest() for claim in claims)
 
     def _demand_no_deal(self) -> None:
-        for claim, names in self._hashes():
+        for claim, names in self._hashes(self._claims):
             raise claim.holds(names[0].decode(errors="replace"))
 
-    def _give_up(self) -> None:
+    def _give_up(self, *, is_left: bool) -> None:
         """Remove what was written, and leave the collection as empty as it was, if that can be done now."""
         # else the next restore does it
         with suppress(StoreError):
-            head, *others = self._taken
+            head, *others = self._claims
             # where it is whole by now, or another's, nothing is taken back
-            head.hold()
-            for claim in others:
+            if not head.is_held():
+                return
+            # without the head nobody could tell any more that what another restore has left is no collection
+            taken = others if is_left else [claim for claim in others if claim.was_given()]
+            for claim in taken:
                 # those that are whole already, too
                 claim.take(again=True)
-            self._clear()
-            for claim in others:
+            self._clear([head, *taken])
+            for claim in taken:
                 claim.leave()
             # without commits it need not have as many partitions for good; in this order, what is cut off in the middle
             # is a beginning that was cut off

@@ -17,7 +17,7 @@ from dealdb.errors import SchemaError
 from dealdb.model.leaving import Leaving
 from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.definitions import Defined
-from dealdb.store.partitions.leaving import has_lost, holds, marked, stayed, type_after
+from dealdb.store.leaving import has_lost, holds, marked, stayed, type_after
 from dealdb.store.partitions.partition import Leading, Partition
 from dealdb.store.replica.snapshot import Snapshot
 from dealdb.store.upkeep.adopter import MAX_TRIES, Adopt, Adopter, batches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from dealdb import DealDatabase, Kind, Pipeline, RestoreRefused, Stage, StoreDam
 from dealdb.errors import BackupError, DealDBError
 from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.restoring import Restorer
+from dealdb.store.backup.taking import _Taker
 from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
 from servers import Server
 
 STAGES = (Stage("Lead", Kind.OPEN), Stage("Won", Kind.WON), Stage("Lost", Kind.LOST))
@@ -248,6 +252,130 @@ def test_of_as_many_partitions_it_is_the_same_collection(
                 assert other.check().ok
 
 
+def change_fields(db: DealDatabase, draw: random.Random) -> None:
+    """Fields that leave all partitions, that become others, and that begin anew."""
+    db.save_deal({"id": "ключ 1", "region": "r", "gone": 1, "places": 4, "flag": "true"})
+    change(db, draw, 20)
+    for n in range(12):
+        db.save_deal({"id": n, "region": f"r{n}", "gone": n, "places": n, "flag": "false"})
+    db.rename_field("region", "area")
+    change(db, draw, 10)
+    db.retype_field("places", "text")
+    db.retype_field("flag", "bool")
+    db.drop_field("gone")
+    change(db, draw, 10)
+    db.save_deal({"id": 5, "gone": "again", "places": "far", "flag": True})
+    db.rename_field("area", "region")
+    change(db, draw, 10)
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_fields_that_left_all_partitions_before(server: Server, tmp_path: Path, seed: int) -> None:
+    with opened(server.url, "parted", 4) as db:
+        change_fields(db, random.Random(seed))
+        db.backup(tmp_path / "b")
+        for n in (1, 2, 8):
+            with opened(server.url, f"p{n}", n) as other:
+                other.restore(tmp_path / "b")
+                assert_same(db, other)
+                for metric in METRICS:
+                    assert_frame_equal(metric(db), metric(other), check_row_order=False)
+                change(other, random.Random(3), 10)
+                assert other.check().ok
+
+
+class Killed(Exception):
+    """A process dies here."""
+
+
+LEAVE: dict[str, Callable[[DealDatabase], object]] = {
+    "drop": lambda db: db.drop_field("seats"),
+    "rename": lambda db: db.rename_field("seats", "places"),
+    "retype": lambda db: db.retype_field("seats", "text"),
+    "read": lambda db: db.retype_field("digits", "int"),
+}
+
+
+def leave_some(db: DealDatabase, how: str, n_lost: int) -> None:
+    """Have a field leave so many partitions, and die."""
+    with pytest.MonkeyPatch.context() as patch:
+        whole = PartitionedReshape._lose
+        numbers = count()
+
+        def lose(self: Any, *given: Any) -> None:
+            if next(numbers) == n_lost:
+                raise Killed
+            whole(self, *given)
+
+        patch.setattr(PartitionedReshape, "_lose", lose)
+        with pytest.raises(Killed):
+            LEAVE[how](db)
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize("how", ["drop", "rename", "read"])
+def test_a_field_that_just_leaves_goes_on_leaving(
+    server: Server, tmp_path: Path, how: str, history: bool
+) -> None:
+    """A backup of the middle of it restores into any number of partitions; of one piece it has what there was left."""
+    with opened(server.url, "parted", 4) as db:
+        for n in range(40):
+            db.save_deal({"id": n, "seats": n, "digits": str(n), "stage": "Lead"})
+        leave_some(db, how, 2)
+        for n in range(40):
+            db.save_deal({"id": n, "name": f"n{n}"})
+        db.backup(tmp_path / "b", history=history)
+        before = frame_of(db)
+        for n in (1, 2, 4, 8):
+            with opened(server.url, f"p{n}", n) as other:
+                other.restore(tmp_path / "b")
+                assert_frame_equal(frame_of(other), before)
+                assert other.check().ok
+                if history:
+                    assert other.deal_history(3).drop("seq").equals(db.deal_history(3).drop("seq"))
+                if n == 1:
+                    LEAVE[how](other)
+                else:
+                    other.repair()
+                other.save_deal({"id": 7, "amount": 7})
+                assert other.check().ok
+        db.repair()
+        db.save_deal({"id": 7, "amount": 7})
+        for n in (1, 2, 4, 8):
+            with opened(server.url, f"p{n}", n) as other:
+                after, expected = frame_of(other), frame_of(db)
+                assert_frame_equal(after.drop("updated"), expected.drop("updated"))
+
+
+def test_a_field_that_leaves_while_the_backup_is_taken(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No partition of a backup has what the first has lost."""
+    with opened(server.url, "parted", 4) as db, opened(server.url, "parted", 4) as other:
+        for n in range(40):
+            db.save_deal({"id": n, "seats": n})
+        begin = _Taker.begin
+        done: list[object] = []
+
+        def begun(self: Any) -> None:
+            # the head is the last one
+            if self._keys.tag == db._store.keys.tag and not done:
+                done.append(other.drop_field("seats"))
+            begin(self)
+
+        monkeypatch.setattr(_Taker, "begin", begun)
+        db.backup(tmp_path / "b")
+        assert "seats" not in db.schema
+        for n in (1, 4, 8):
+            with opened(server.url, f"p{n}", n) as copy:
+                copy.restore(tmp_path / "b")
+                assert_same(db, copy)
+                copy.save_deal({"id": 3, "name": "x"})
+                with server.client() as raw:
+                    hashes = [raw.hgetall(key) for key in raw.keys(f"p{n}:*")]
+                assert not any(b"seats" in each for each in hashes)
+
+
 def test_without_history_the_deals_are_there(server: Server, tmp_path: Path) -> None:
     with opened(server.url, "one", 1) as one:
         change(one, random.Random(1))
@@ -394,15 +522,24 @@ def raw_keys(server: Server, pattern: str) -> list[bytes]:
         return found
 
 
-@pytest.mark.parametrize(("name", "at"), [("take", 3), ("put", 5), ("finish", 2)])
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize(("name", "at"), [("take", 1), ("take", 3), ("put", 5), ("finish", 2)])
 def test_one_that_fails_leaves_nothing(
-    server: Server, file: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: int
+    server: Server,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    at: int,
+    is_done: bool,
 ) -> None:
     call, calls = getattr(Claim, name), []
 
     def interrupted(*given: Any, **named: Any) -> Any:
         calls.append(name)
         if len(calls) == at:
+            if is_done:
+                # what the server has done by then
+                call(*given, **named)
             raise KeyboardInterrupt
         return call(*given, **named)
 
@@ -417,6 +554,80 @@ def test_one_that_fails_leaves_nothing(
     with opened(server.url, "copy", 8) as copy, opened(server.url, "parted", 4) as db:
         copy.restore(file)
         assert_same(db, copy)
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_one_that_was_killed_and_is_interrupted_then(
+    server: Server, file: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Wherever that is, nothing is left that is in the way of the next one."""
+    command = [sys.executable, "-c", RESTORE, server.url, str(file), "Claim.finish", "3"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == -signal.SIGKILL
+    with server.client() as raw:
+        raw.delete(*raw.keys("cop*lease"))
+    call, calls = Claim.take, []
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        calls.append(call(*given, **named))
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return calls[-1]
+
+    with opened(server.url, "copy", 4) as copy, opened(server.url, "parted", 4) as db:
+        with monkeypatch.context() as patched:
+            patched.setattr(Claim, "take", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                copy.restore(file)
+        assert raw_keys(server, "cop*") == []
+        copy.restore(file)
+        assert_same(db, copy)
+
+
+def test_a_full_server_has_nothing_left(server: Server, tmp_path: Path) -> None:
+    with opened(server.url, "parted", 4) as db:
+        db.loader.load(
+            [{"id": n, "name": random.Random(n).randbytes(500).hex()} for n in range(3_000)],
+            bar=False,
+        )
+        db.backup(tmp_path / "b")
+    with server.client() as raw, opened(server.url, "copy", 4) as copy:
+        raw.config_set("maxmemory", raw.info("memory")["used_memory"] + 2_000_000)
+        try:
+            with pytest.raises(DealDBError, match="memory"):
+                copy.restore(tmp_path / "b")
+        finally:
+            raw.config_set("maxmemory", 0)
+        assert raw.keys("cop*") == []
+
+
+def test_a_full_folder_of_temporary_files_is_told(server: Server, file: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with opened(server.url, "copy", 8) as copy:
+        for limit in (100, 5_000, 20_000):
+            # the error of a limit comes from the same place as that of a full disk
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+            try:
+                with pytest.raises(
+                    BackupError, match=r"another number of partitions.*File too large"
+                ):
+                    copy.restore(file)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            assert raw_keys(server, "cop*") == []
+        copy.restore(file)
+
+
+def test_many_partitions_need_few_open_files(server: Server, file: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with opened(server.url, "copy", 256) as copy, opened(server.url, "parted", 4) as db:
+        n_open = len(list(Path("/proc/self/fd").iterdir()))
+        # some systems give a process 256
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n_open + 30, hard))
+        try:
+            copy.restore(file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert frame_of(copy).equals(frame_of(db))
 
 
 def test_two_at_once(server: Server, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

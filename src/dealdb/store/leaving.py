@@ -90,9 +90,12 @@ def _kept(own: Field | None, head: Field, leaving: dict[str, Leaving]) -> Field 
 
 def covers(head: Schema, own: Schema) -> bool:
     """Whether the head has all fields of a partition, each so that it holds the values of the partition's."""
-    return own.version == head.version or all(
-        field.name in head and holds(head[field.name], field) for field in own.fields
-    )
+    return own.version == head.version or holds_all(head, own)
+
+
+def holds_all(wide: Schema, narrow: Schema) -> bool:
+    """Whether a schema has all fields of another one, each so that it holds the values of the other's."""
+    return all(field.name in wide and holds(wide[field.name], field) for field in narrow.fields)
 
 
 def has_lost(own: Schema, leaving: Leaving) -> bool:
