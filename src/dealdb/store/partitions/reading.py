@@ -186,11 +186,10 @@ class PartitionedReads(PartitionedPast):
         ----
         That of each partition's history, one after the other.
         """
-        from dealdb.store.partitions.joined import joined
+        from dealdb.store.partitions.past.joined_states import deals_until
 
         self._read([])
-        pieces = [part.as_of(when) for part in self._partitions]
-        return joined(pieces, pieces[0].pipeline)
+        return deals_until(self._partitions, when, self.zone_for(when))
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``changes.history_of``."""
