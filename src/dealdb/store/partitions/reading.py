@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.store.archive.chunk_cache import ChunkCache
+    from dealdb.store.commit.definitions import Definitions
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
     from dealdb.store.history.feed import Feed
@@ -106,16 +107,23 @@ class PartitionedReads(PartitionedPast):
 
     def schema(self) -> Schema:
         """Schema in force. One round trip."""
-        return self._head.schema()
+        return self._defined().schema
 
     def pipeline(self) -> Pipeline:
         """Pipeline in force. One round trip."""
-        return self._head.pipeline()
+        return self._defined().pipeline
 
     def shown(self) -> tuple[Schema, Pipeline]:
         """Schema and pipeline of the deals that queries show. One round trip."""
-        found = self._head.definitions.refresh()
+        found = self._defined()
         return found.schema, found.pipeline
+
+    def _defined(self) -> Definitions:
+        found = self._head.definitions.refresh()
+        if not found.exist:
+            # nothing was saved yet; or the collection was emptied, and is made otherwise by now
+            self._read([])
+        return found
 
     def declare(self, fields: Iterable[Field]) -> Schema:
         """Add or widen fields; see ``Definitions.declare``. The other partitions follow with their next change."""
