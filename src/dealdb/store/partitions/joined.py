@@ -133,9 +133,7 @@ class JoinedColumns:
     def _have_others(self, before: Sequence[Pipeline]) -> bool:
         """Whether a partition has got stages, since it had those of before, that are not those of the head."""
         head, *others = self._stages()
-        return any(
-            now not in (known, head) for known, now in zip(before[1:], others, strict=True)
-        )
+        return any(now not in (known, head) for known, now in zip(before[1:], others, strict=True))
 
 
 def _is_behind(pieces: Sequence[Snapshot]) -> bool:
