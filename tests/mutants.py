@@ -1794,6 +1794,28 @@ MUTANTS = [
         PARTITION,
     ),
     Mutant(
+        "the head is not read again where a partition has newer stages",
+        "partitions/joined.py",
+        "_is_behind(pieces) or self._have_others(stages)",
+        "_is_behind(pieces)",
+        "tests/server/store/partitions/test_joined.py",
+    ),
+    Mutant(
+        "the metrics on history don't read the head again where a partition has newer stages",
+        "partitions/past/joined_facts.py",
+        "(_are_ahead(versions, news) or _have_other_stages(stages, news))",
+        "_are_ahead(versions, news)",
+        "tests/server/store/partitions/past/test_joined_facts.py::"
+        "test_a_stage_that_comes_while_logs_are_read_means_what_it_does",
+    ),
+    Mutant(
+        "the stages of the past are those that occur in the head",
+        "partitions/past/joined_states.py",
+        "replicas[0].pipeline)",
+        "snapshot_of(replicas[0]).pipeline)",
+        "tests/server/store/partitions/past/test_joined_states.py",
+    ),
+    Mutant(
         "a partition that has lost a field gets it again before it has left all",
         "leaving.py",
         "    leaving = {each.name: each for each in head.leaving}\n",

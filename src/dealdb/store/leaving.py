@@ -105,12 +105,15 @@ def has_lost(own: Schema, leaving: Leaving) -> bool:
 
 def holds(wide: Field, narrow: Field) -> bool:
     """Whether a field has the values of another one with the same texts."""
-    if wide.type is FieldType.TEXT:
-        return True
+    return holding_both(narrow, wide) == wide
+
+
+def holding_both(one: Field, other: Field) -> Field:
+    """Narrowest field that has the values of two of one name, with the same texts."""
     try:
-        return widen(narrow, wide) == wide
+        return widen(one, other)
     except SchemaError:
-        return False
+        return Field(one.name, FieldType.TEXT)
 
 
 def refuse_leaving(schema: Schema, own: Schema, fields: list[Field]) -> None:

@@ -162,8 +162,10 @@ class LiveColumns:
 
     @property
     def pipeline(self) -> Pipeline:
-        """Stages as of the last commit that was read."""
-        return self._replica.pipeline
+        """Stages as of the last commit that was read; waits for whoever is reading."""
+        with self._lock:
+            # in the middle of a change there are none
+            return self._replica.pipeline
 
     def replica(self) -> Replica:
         """The state as of now with all columns, which stays as it is. Costs as ``snapshot`` does."""

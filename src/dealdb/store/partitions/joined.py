@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -13,8 +14,8 @@ from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged
 from dealdb.model.columns import nulls
 from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Field
-from dealdb.store.leaving import covers
+from dealdb.model.schema import Field, Schema
+from dealdb.store.leaving import covers, holding_both
 from dealdb.store.log.entry import Position
 from dealdb.store.log.reader import News, news_command
 from dealdb.store.partitions.partition import Partition
@@ -71,7 +72,8 @@ class JoinedColumns:
         Cost
         ----
         None where nothing is new and the columns are at hand; one round trip where fewer than 100 commits are new in
-        each partition. At first that of a query of each, one after the other.
+        each partition, and one where one has got stages other than those that the head was seen with. At first that of
+        a query of each, one after the other.
         """
         asked = None if names is None else tuple(sorted(name.casefold() for name in names))
         with self._lock:
@@ -106,13 +108,15 @@ class JoinedColumns:
         ]
 
     def _pieces(self, newest: Sequence[Position], names: Collection[str] | None) -> list[Snapshot]:
+        stages = self._stages()
         pieces = [
             part.snapshot_of(news, names)
             for part, news in zip(self._partitions, self._news(newest), strict=True)
         ]
         for _ in range(_MAX_TRIES):
-            if _is_behind(pieces):
-                # a field has come since the head was read
+            if _is_behind(pieces) or self._have_others(stages):
+                # a field, or a stage, has come since the head was read
+                stages = self._stages()
                 pieces[0] = self._partitions[0].snapshot(names)
             elif behind := _not_covered(pieces):
                 # what they have of a field has gone, or become another one, since they were read
@@ -121,6 +125,15 @@ class JoinedColumns:
             else:
                 return pieces
         raise fields_ahead(self._partitions[0])
+
+    def _stages(self) -> list[Pipeline]:
+        """What each partition has of stages, as far as it was read."""
+        return [part.own_pipeline for part in self._partitions]
+
+    def _have_others(self, before: Sequence[Pipeline]) -> bool:
+        """Whether a partition has got stages, since it had those of before, that are not those of the head."""
+        head, *others = self._stages()
+        return any(now not in (known, head) for known, now in zip(before[1:], others, strict=True))
 
 
 def _is_behind(pieces: Sequence[Snapshot]) -> bool:
@@ -153,12 +166,13 @@ def joined(
     ----------
     pieces
         Those of the partitions, the head's first. A column that one lacks is null there, and a narrower one gets wider.
+        What the head lacks, as in a past that the clocks of nodes don't agree on, stands behind its columns.
     pipeline
         Stages as they are defined; none where nobody has.
     asked
         Columns to have, in lower case; None for all.
     """
-    schema = pieces[0].schema
+    schema = _schema_of(pieces)
     columns = [
         _column(field, pieces, [piece.rows for piece in pieces])
         for field in schema.fields
@@ -174,12 +188,22 @@ def joined(
         pipeline=pipeline or _occurring(pieces),
         seq=position.seq,
         position=position,
-        whole_rows=partial(_whole_rows, pieces, heights) if has_all else None,
+        whole_rows=partial(_whole_rows, schema, pieces, heights) if has_all else None,
     )
 
 
+def _schema_of(pieces: Sequence[Snapshot]) -> Schema:
+    """The head's, with the fields that others have besides, or wider: no deal loses what it was saved with."""
+    schema = pieces[0].schema
+    ahead = [piece.schema for piece in pieces if not covers(schema, piece.schema)]
+    fields = dict(schema.by_name)
+    for field in chain.from_iterable(each.fields for each in ahead):
+        fields[field.name] = holding_both(fields.get(field.name, field), field)
+    return replace(schema, fields=tuple(fields.values())) if ahead else schema
+
+
 def _column(field: Field, pieces: Sequence[Snapshot], frames: Sequence[pl.DataFrame]) -> pl.Series:
-    """A column of rows of the pieces, as the head has it."""
+    """A column of rows of the pieces."""
     name = field.name
     parts = [
         retyped(frame[name], piece.schema.get(name), field)
@@ -192,7 +216,7 @@ def _column(field: Field, pieces: Sequence[Snapshot], frames: Sequence[pl.DataFr
 
 
 def _whole_rows(
-    pieces: Sequence[Snapshot], heights: Sequence[int], rows: pl.Series
+    schema: Schema, pieces: Sequence[Snapshot], heights: Sequence[int], rows: pl.Series
 ) -> pl.DataFrame:
     """All columns of some rows, which are counted through all pieces, in the order given."""
     ends = pl.Series(heights).cum_sum()
@@ -201,7 +225,7 @@ def _whole_rows(
         piece.rows[rows.filter(number == n) - (int(ends[n]) - piece.rows.height)]
         for n, piece in enumerate(pieces)
     ]
-    columns = [_column(field, pieces, frames) for field in pieces[0].schema.fields]
+    columns = [_column(field, pieces, frames) for field in schema.fields]
     # they stand piece by piece
     stand = number.to_frame("n").with_row_index("at").sort("n", maintain_order=True)
     return pl.DataFrame(columns)[stand["at"].arg_sort()]

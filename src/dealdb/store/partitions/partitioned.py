@@ -12,11 +12,15 @@ from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.deal import DealPlace, SaveResult, Written
 from dealdb.store.partitions.layout import partition_of
-from dealdb.store.partitions.loading.backups import PartitionedBackups
+from dealdb.store.partitions.loading import loads
 from dealdb.store.partitions.partition import Partition
+from dealdb.store.partitions.reading import PartitionedReads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dealdb.connection.server.health import ServerHealth
+    from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.batch import Batch
     from dealdb.store.history.confirm import Seen
     from dealdb.store.live.during_load import Settling
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 
-class PartitionedStore(PartitionedBackups):
+class PartitionedStore(PartitionedReads):
     """
     One collection of several partitions in one database, with the methods and parameters of ``Store``.
 
@@ -79,10 +83,7 @@ class PartitionedStore(PartitionedBackups):
         return [batch for _, batch in sorted(parts, key=lambda part: part[0])]
 
     def _parts(self, batch: Batch) -> list[tuple[int, Batch]]:
-        return batch.split(self._number_of, self.partitions)
-
-    def _number_of(self, deal_id: str) -> int:
-        return partition_of(deal_id, self.partitions)
+        return batch.split(self.piece_of, self.partitions)
 
     def write(
         self, schema: Schema, batch: Batch, *, max_rev: int | None = None, mark: Mark | None = None
@@ -155,7 +156,7 @@ class PartitionedStore(PartitionedBackups):
         """Where a deal is kept, or would be. No round trip, but for the map of a cluster."""
         part = self._of(deal_id)
         return part.place_of(deal_id)._replace(
-            partition=self._number_of(deal_id), partitions=self.partitions
+            partition=self.piece_of(deal_id), partitions=self.partitions
         )
 
     def settling(self) -> Settling:
@@ -189,7 +190,45 @@ class PartitionedStore(PartitionedBackups):
 
         return PartitionedRepair(self.link, self._partitions, self.reshape().finish)
 
+    def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:
+        """Write all partitions into one file, each as of one commit; see ``taking.take_all``."""
+        from dealdb.store.backup.taking import take_all
+
+        self._read([])
+        pieces = [(part.keys, part.to_back_up()) for part in self._partitions]
+        return take_all(self.link, pieces, path, history=history, overwrite=overwrite, tell=tell)
+
+    def restore(self, path: Path, tell: Tell) -> RestoreReport:
+        """Write all partitions from a file of any number of them; see ``restoring.restore_all``."""
+        from dealdb.store.partitions.loading.restoring import restore_all
+
+        collection, n = self.keys.collection, self.partitions
+        return restore_all(self.link, collection, self._beginning, n, path, tell)
+
     # loads and durability --------------------------------------------------------------------------
+
+    @property
+    def pieces(self) -> Sequence[Partition]:
+        """The partitions."""
+        return self._partitions
+
+    def piece_of(self, deal_id: str) -> int:
+        """Number of the partition that a deal is in."""
+        return partition_of(deal_id, self.partitions)
+
+    def positions_of(self, position: Position) -> list[Position]:
+        """The last commit of each partition."""
+        from dealdb.store.partitions.vector import positions_of
+
+        return positions_of(position, self.partitions)
+
+    def announce_load(self, load: str, notes: Sequence[str]) -> None:
+        """Have a note on a load of this thread in each partition; see ``loads.announce``."""
+        loads.announce(self.link, self._partitions, load, notes)
+
+    def forget_load(self, load: str) -> None:
+        """Remove the notes of a load; see ``loads.forget``."""
+        loads.forget(self.link, self._partitions, load)
 
     def newest(self) -> Position:
         """The last commits of all partitions, as one position. One round trip."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.store.archive.chunk_cache import ChunkCache
+    from dealdb.store.commit.definitions import Definitions
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
     from dealdb.store.history.feed import Feed
@@ -106,16 +107,23 @@ class PartitionedReads(PartitionedPast):
 
     def schema(self) -> Schema:
         """Schema in force. One round trip."""
-        return self._head.schema()
+        return self._defined().schema
 
     def pipeline(self) -> Pipeline:
         """Pipeline in force. One round trip."""
-        return self._head.pipeline()
+        return self._defined().pipeline
 
     def shown(self) -> tuple[Schema, Pipeline]:
         """Schema and pipeline of the deals that queries show. One round trip."""
-        found = self._head.definitions.refresh()
+        found = self._defined()
         return found.schema, found.pipeline
+
+    def _defined(self) -> Definitions:
+        found = self._head.definitions.refresh()
+        if not found.exist:
+            # nothing was saved yet; or the collection was emptied, and is made otherwise by now
+            self._read([])
+        return found
 
     def declare(self, fields: Iterable[Field]) -> Schema:
         """Add or widen fields; see ``Definitions.declare``. The other partitions follow with their next change."""
@@ -186,11 +194,10 @@ class PartitionedReads(PartitionedPast):
         ----
         That of each partition's history, one after the other.
         """
-        from dealdb.store.partitions.joined import joined
+        from dealdb.store.partitions.past.joined_states import deals_until
 
         self._read([])
-        pieces = [part.as_of(when) for part in self._partitions]
-        return joined(pieces, pieces[0].pipeline)
+        return deals_until(self._partitions, when, self.zone_for(when))
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``changes.history_of``."""

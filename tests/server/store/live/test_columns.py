@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import polars as pl
 import pytest
@@ -14,6 +15,8 @@ from dealdb import DealDatabase
 from dealdb.model.pipeline import Pipeline
 from dealdb.query import QueryEngine
 from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.log.entry import Entry
+from dealdb.store.replica.replica import Replica
 from servers import Server
 
 
@@ -111,3 +114,25 @@ def test_what_a_pipeline_without_stages_says_is_in_a_checkpoint_too(
         assert other._store._live.replica().pipeline == said
     frame = db.query.frame()
     assert QueryEngine.over(frame, pipeline=said).select().pipeline == said
+
+
+def test_its_stages_are_never_those_of_a_change_that_is_half_done(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.save_deal({"id": 1, "stage": "Won"})
+    live = db._opened_store()._live
+    live.snapshot()
+    expected, apply = live.pipeline, Replica.apply
+    db.save_deal({"id": 2, "stage": "Won"})
+    asked: list[Future[Pipeline]] = []
+
+    def applied(replica: Replica, page: Sequence[Entry]) -> None:
+        asked.append(threads.submit(lambda: live.pipeline))
+        # who does not wait for the change has an answer by then
+        wait(asked, timeout=0.2)
+        apply(replica, page)
+
+    with ThreadPoolExecutor(1) as threads:
+        monkeypatch.setattr(Replica, "apply", applied)
+        live.snapshot()
+    assert [each.result() for each in asked] == [expected]

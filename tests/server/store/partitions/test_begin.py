@@ -127,7 +127,14 @@ def test_a_program_that_takes_it_to_have_others_writes_nothing(server: Server, t
         for number in range(8):
             with pytest.raises(StoreDamaged, match="open the database again"):
                 old.save_deal({"id": number})
-        for ask in (len, lambda db: db.get_deal(100), lambda db: db.query.find()):
+        for ask in (
+            len,
+            lambda db: db.get_deal(100),
+            lambda db: db.query.find(),
+            lambda db: db.schema,
+            lambda db: db.pipeline,
+            lambda db: db._store.shown(),
+        ):
             with pytest.raises(StoreDamaged, match="open the database again"):
                 ask(old)
         assert sorted(client.keys("*")) == sorted(before)

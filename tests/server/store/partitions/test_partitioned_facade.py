@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +125,15 @@ def test_a_store_of_partitions_has_all_methods_of_a_store() -> None:
         if callable(theirs):
             names = [list(inspect.signature(each).parameters) for each in (mine, theirs)]
             assert names[0] == names[1], name
+
+
+@pytest.mark.parametrize("partitions", [None, 4])
+def test_a_single_deal_waits_for_no_engine(server: Server, partitions: int | None) -> None:
+    code = (
+        "import sys; from dealdb import DealDatabase\n"
+        f"with DealDatabase.from_url({server.url!r}, partitions={partitions}) as db:\n"
+        "    db.save_deal({'id': 1, 'stage': 'Won'})\n"
+        "    db.update_deal(1, amount=db.get_deal(1).rev)\n"
+        "    sys.exit('polars' in sys.modules or not db.delete_deal(1))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import polars as pl
@@ -76,3 +77,24 @@ def test_whole_rows_come_in_the_order_that_they_are_asked_for(rows: list[int]) -
     assert found is not None
     assert found.rows() == [WHOLE[row] for row in rows]
     assert found.columns == list(HEAD)
+
+
+def test_what_the_head_lacks_of_a_past_that_clocks_do_not_agree_on_is_there() -> None:
+    color, seats = Field("color", FieldType.TEXT), Field("seats", FieldType.DATE)
+    pieces = [
+        piece((ID, N, seats), 1, id=["a"], n=[1], seats=[date(2026, 1, 2)]),
+        piece((ID, WIDE, color), 3, id=["b"], n=[Decimal("1.5")], color=["red"]),
+        piece((ID, Field("seats", FieldType.INT)), 2, id=["c"], seats=[5]),
+    ]
+    deals = joined(pieces, Pipeline())
+    assert list(deals.schema) == ["id", "n", "seats", "color"]
+    assert deals.schema["n"] == WIDE
+    whole = [
+        ("a", Decimal("1.00"), "2026-01-02", None),
+        ("b", Decimal("1.50"), None, "red"),
+        ("c", None, "5", None),
+    ]
+    assert deals.rows.rows() == whole
+    found = joined(pieces, Pipeline(), ["id"]).whole_rows(pl.Series([2, 1], dtype=pl.UInt32))
+    assert found is not None
+    assert found.rows() == [whole[2], whole[1]]

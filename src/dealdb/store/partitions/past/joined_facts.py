@@ -16,7 +16,7 @@ from dealdb.store.log.entry import Position, RawEntry
 from dealdb.store.log.reader import HistoryReset, news_command, read_since
 from dealdb.store.partitions.joined import fields_ahead
 from dealdb.store.partitions.partition import Partition
-from dealdb.store.partitions.past.joined_ledger import JoinedLedger, KeptPart
+from dealdb.store.partitions.past.joined_ledger import JoinedLedger, KeptPart, stages_in
 from dealdb.store.partitions.past.kept_tables import KeptOfParts, generations_of
 
 # each failed try means that a history was reset, or a checkpoint moved it, while it was read
@@ -42,7 +42,8 @@ class JoinedFacts(FactsLog):
     -----
     What costs a round trip in a ``FactsLog`` costs one here, however many partitions there are, and in a cluster two,
     however many nodes there are. Nothing new: one; up to 100 new commits in each partition: two; the first time one
-    more than there. A partition that has more, or whose log begins later and without kept tables, is read by itself.
+    more than there; and one where a partition has got stages other than those that the head was seen with. A partition
+    that has more, or whose log begins later and without kept tables, is read by itself.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class JoinedFacts(FactsLog):
             news = self._news(ledger.read, moved)
             if news is None:
                 return None
-            news = self._not_ahead(ledger.read, ledger.versions, news)
+            news = self._not_ahead(ledger.read, ledger.versions, ledger.stages, news)
         except HistoryReset:
             return None
         # facts that were handed out go on reading the one before
@@ -119,17 +120,21 @@ class JoinedFacts(FactsLog):
         return dict(zip(order, replies, strict=True))
 
     def _not_ahead(
-        self, read: Sequence[Position], versions: Sequence[int], news: dict[int, Ledger]
+        self,
+        read: Sequence[Position],
+        versions: Sequence[int],
+        stages: str | None,
+        news: dict[int, Ledger],
     ) -> dict[int, Ledger]:
         """
-        The news, with fields of the head that others have.
+        The news, with fields and stages of the head that others have.
 
         Raises
         ------
         StoreDamaged
-            If the head has not had them.
+            If the head has not had these fields.
         """
-        if not _are_ahead(versions, news):
+        if not (_are_ahead(versions, news) or _have_other_stages(stages, news)):
             return news
         # they have come since the head was read
         more = self._news(read, [0])
@@ -170,7 +175,7 @@ class JoinedFacts(FactsLog):
     def _joined(self, kept: Mapping[int, Generation], tails: dict[int, Ledger]) -> Ledger:
         numbers = range(len(self._parts))
         versions = [kept[n].schema.version if n in kept else 0 for n in numbers]
-        news = self._not_ahead(self._positions_of(kept), versions, tails)
+        news = self._not_ahead(self._positions_of(kept), versions, None, tails)
         keys = {n: (self._parts[n].keys, generation) for n, generation in kept.items()}
         load = KeptOfParts(self._link, keys, self._cache).load
         found = JoinedLedger([_part_of(kept.get(n), news.get(n)) for n in numbers], load)
@@ -194,6 +199,13 @@ def _are_ahead(versions: Sequence[int], news: Mapping[int, Ledger]) -> bool:
         max(v, news[n].schema.version if n in news else 0) for n, v in enumerate(versions)
     ]
     return any(version > head for version in others)
+
+
+def _have_other_stages(stages: str | None, news: Mapping[int, Ledger]) -> bool:
+    """Whether a partition got stages that are not those of the head, which may be older ones, or newer."""
+    head = stages_in(news[0]) if 0 in news else None
+    others = {stages_in(ledger) for number, ledger in news.items() if number}
+    return not others <= {None, head or stages}
 
 
 def _position_of(generation: Generation | None) -> Position:

@@ -64,6 +64,8 @@ class JoinedLedger(Ledger):
         The last commit of each partition that is in it.
     versions
         Versions of the schemas of the partitions.
+    stages
+        Text of the pipeline that the head has, as far as commits say that came after what it begins with.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class JoinedLedger(Ledger):
             _COMMITS, partial(self._loaded, "commits") if has_kept else None
         )
         self.versions = [part.schema.version for part in kept]
+        self.stages: str | None = None
         self._last_ms = [
             part.time_ms if part.at_most is None else min(part.time_ms, part.at_most)
             for part in kept
@@ -141,6 +144,8 @@ class JoinedLedger(Ledger):
             self.versions[number] = ledger.schema.version
             if number == 0:
                 self.schema = ledger.schema
+        if number == 0:
+            self.stages = stages_in(ledger) or self.stages
         self.read[number] = ledger.position
         self._last_ms[number] = ledger.table("commits")["time_ms"][-1]
 
@@ -186,6 +191,12 @@ def _told(number: int, commits: pl.DataFrame) -> pl.DataFrame:
     # the other partitions only repeat what the head has said
     kind = pl.when(pl.col("kind").is_in(_DEFINITIONS)).then(pl.lit(FOLLOWED)).otherwise("kind")
     return commits.with_columns(kind.alias("kind"))
+
+
+def stages_in(ledger: Ledger) -> str | None:
+    """Text of the last pipeline that the commits of one partition define; None where none does."""
+    texts = ledger.table("pipelines")["value"]
+    return texts[-1] if texts.len() else None
 
 
 def counts(name: str, number: int) -> bool:

@@ -132,12 +132,10 @@ class PartitionedPast:
         ----
         That of each partition's history, one after the other.
         """
-        from dealdb.store.partitions.joined import joined
+        from dealdb.store.partitions.past.joined_states import deals_after
         from dealdb.store.partitions.vector import positions_of
 
-        positions = positions_of(position, len(self._partitions))
-        pieces = [part.after(each) for part, each in zip(self._partitions, positions, strict=True)]
-        return joined(pieces, pieces[0].pipeline)
+        return deals_after(self._partitions, positions_of(position, len(self._partitions)))
 
     def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:
         """Write what was so before; see ``recording.record``."""

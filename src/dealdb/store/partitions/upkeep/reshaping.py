@@ -86,6 +86,9 @@ class PartitionedReshape(AnyReshape):
                 check_fit(snapshot, texts, converted_texts(texts, wanted), wanted)
             if holds(wanted, known):
                 self._leading.reform(partial(_widened, known=known, wanted=wanted))
+                for part in self._others:
+                    # else it takes values of the type of before from who has not heard of the new one
+                    part.follow()
             else:
                 self._leave(Leaving(name, 0, type=wanted.describe(), clears=clears))
         raise kept_changing(name)

@@ -20,6 +20,7 @@ from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.from_log import recorded_facts
+from dealdb.store.log.reader import read_since
 from dealdb.store.partitions.layout import partition_of
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.partitioned import PartitionedStore
@@ -283,3 +284,29 @@ def test_a_head_that_was_set_back_is_named(db: DealDatabase, server: Server) -> 
         pytest.raises(StoreDamaged, match="fields that the first one has not"),
     ):
         other.analytics.time_in_stage()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_stage_that_comes_while_logs_are_read_means_what_it_does(
+    db: DealDatabase, server: Server, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    fill(db)
+    late = next(deal for deal in IDS if partition_of(deal, P) == 3)
+    facts = anew(db)
+    if is_known:
+        facts.recorded()
+    # more than is asked for with the logs of all others
+    for amount in range(500, 620):
+        db.save_deal({"id": late, "amount": amount})
+
+    def read(*given: Any) -> Any:
+        monkeypatch.undo()
+        other.save_deal({"id": late, "stage": "Sold"})
+        return read_since(*given)
+
+    with DealDatabase.from_url(server.url) as other:
+        monkeypatch.setattr("dealdb.store.partitions.past.joined_facts.read_since", read)
+        found = facts.recorded()
+    assert "Sold" in found.of("stage")["value"].to_list()
+    assert "Sold" in found.pipeline.names(Kind.WON)
+    compare(db, datetime.now(UTC))

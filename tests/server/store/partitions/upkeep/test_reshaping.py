@@ -575,3 +575,22 @@ def test_nothing_of_it_stays_in_the_schema(db: DealDatabase, server: Server) -> 
     with server.client() as client:
         text = client.hget(Keys("deal", tag_of(0, P)).meta, "schema")
     assert b"leaving" not in text
+
+
+@pytest.mark.parametrize("partitions", [None, P])
+def test_who_knows_the_type_of_before_saves_no_such_value(
+    server: Server, partitions: int | None
+) -> None:
+    # texts hold what any type holds, but not a value of it
+    with (
+        DealDatabase.from_url(server.url, partitions=partitions) as db,
+        DealDatabase.from_url(server.url, partitions=partitions) as other,
+    ):
+        for deal in IDS:
+            other.save_deal({"id": deal, "paid": True})
+        db.retype_field("paid", "text")
+        # a save to the head would tell it
+        for deal in reversed(IDS):
+            with pytest.raises(SchemaError, match="expected text"):
+                other.save_deal({"id": deal, "paid": False})
+        assert set(db.query.find()["paid"]) == {"true"}
