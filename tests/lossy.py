@@ -130,7 +130,7 @@ class FaultyLink:
         n_arrive = len(commands)
         if fault in ("request", "delay"):
             n_arrive = self._cut % n_arrive
-        replies = [self._arrive(command) for command in commands[:n_arrive]]
+        replies = self._arrive_all(commands[:n_arrive])
         late = commands[n_arrive:] if fault == "delay" else []
         if fault == "double":
             late = [c for c, reply in zip(commands, replies, strict=True) if is_counted(reply)]
@@ -138,6 +138,9 @@ class FaultyLink:
         if fault in ("request", "delay", "reply"):
             raise ServerUnavailable("the link broke", sent=True)
         return replies
+
+    def _arrive_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        return [self._arrive(command) for command in commands]
 
     def _arrive(self, command: tuple[Any, ...]) -> Any:
         reply = self._link.call(*command)
