@@ -57,14 +57,25 @@ class Cluster:
 
     def add_pair(self) -> Server:
         """Another primary without slots, and its replica; returns the primary."""
-        added = [self._new_node(), self._new_node()]
+        primary, replica = self._join(2)
+        say(replica, "CLUSTER", "REPLICATE", id_of(primary))
+        assert eventually(lambda: self._is_ready(replica))
+        return primary
+
+    def add_primary(self) -> Server:
+        """Another primary without slots."""
+        [added] = self._join(1)
+        self.primaries.append(added)
+        return added
+
+    def _join(self, n: int) -> list[Server]:
+        added = [self._new_node() for _ in range(n)]
         for node in added:
             say(node, "CLUSTER", "MEET", self.nodes[0].host, self.nodes[0].port)
         self.nodes += added
         assert eventually(lambda: all(knows(node, len(self.nodes)) for node in self.nodes))
-        say(added[1], "CLUSTER", "REPLICATE", id_of(added[0]))
         assert eventually(lambda: all(self._is_ready(node) for node in added))
-        return added[0]
+        return added
 
     def _is_ready(self, node: Server) -> bool:
         with node.client() as client:
@@ -106,6 +117,12 @@ class Cluster:
         owner = self.owner(slot)
         say(owner, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", id_of(to))
         assert eventually(lambda: owner_by(owner, slot) == to.port)
+
+    def move(self, slot: int, to: Server) -> None:
+        """Move a slot with all its keys, in steps."""
+        self.begin_move(slot, to)
+        self.move_keys(slot, to)
+        self.end_move(slot, to)
 
     def begin_move(self, slot: int, to: Server) -> None:
         """Its keys may be on either side from now on."""

@@ -95,6 +95,9 @@ class FaultyLink:
     def each_node(self) -> list[FaultyLink]:
         return [self]
 
+    def places(self) -> object:
+        return self._link.places()
+
     def plan(
         self, fault: Fault | None, *, skip: int = 0, cut: int = 0, give_up: bool = False
     ) -> None:
@@ -203,6 +206,9 @@ class FailingLink:
 
     def each_node(self) -> list[FailingLink]:
         return [self]
+
+    def places(self) -> object:
+        return self._link.places()
 
     def _count(self) -> None:
         if not self._left:
