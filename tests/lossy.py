@@ -95,8 +95,8 @@ class FaultyLink:
     def each_node(self) -> list[FaultyLink]:
         return [self]
 
-    def places(self) -> object:
-        return self._link.places()
+    def whereabouts(self) -> object:
+        return self._link.whereabouts()
 
     def plan(
         self, fault: Fault | None, *, skip: int = 0, cut: int = 0, give_up: bool = False
@@ -207,8 +207,8 @@ class FailingLink:
     def each_node(self) -> list[FailingLink]:
         return [self]
 
-    def places(self) -> object:
-        return self._link.places()
+    def whereabouts(self) -> object:
+        return self._link.whereabouts()
 
     def _count(self) -> None:
         if not self._left:

@@ -6,14 +6,16 @@ Where a real move would need luck to meet a batch in its middle, the commands th
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from clusters import Cluster, id_of, say
 from dealdb.connection.cluster.cluster_link import ClusterLink, slot_of
 from dealdb.errors import StoreError
 from lossy import FaultyLink, Network
+from servers import Server
 from store_model import parts_of
 
 _ALL = 1_000_000
@@ -58,6 +60,15 @@ class Mover:
         self.within: tuple[int, int] | None = None
         self.ended = 0
         self._moving: int | None = None
+        self._homes: dict[int, Server] = {}
+
+    def bring_home(self, slots: Iterable[int]) -> None:
+        """Have slots where they were when this was first asked for, so that a run can be repeated."""
+        for slot in slots:
+            owner = self.cluster.owner(slot)
+            home = self._homes.setdefault(slot, owner)
+            if owner is not home:
+                self.cluster.move(slot, home)
 
     @property
     def is_moving(self) -> bool:
@@ -85,12 +96,12 @@ class Mover:
             self._moving = None
             self.ended += 1
 
-    def wait(self) -> bool:
-        """Somebody waits for the move to go on; whether there is one."""
+    def wait(self) -> None:
+        """Somebody waits, and the move goes on, if there is one."""
         if self._moving is None:
-            return False
-        self.go_on(self._moving)
-        return True
+            time.sleep(0.002)
+        else:
+            self.go_on(self._moving)
 
     def finish(self) -> None:
         """Have no slot on its way."""

@@ -192,7 +192,7 @@ class Link:
         """A way to each server that has some of the keys, for commands about all of them: this one."""
         return [self]
 
-    def places(self) -> object:
+    def whereabouts(self) -> object:
         """
         Which server has which keys: where it is equal later, none has gone from one to another meanwhile.
 

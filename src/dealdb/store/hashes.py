@@ -47,9 +47,9 @@ def scan_names(link: Link, keys: Keys) -> Iterator[list[bytes]]:
     A round trip for every 1,000 keys there are. On a cluster two more to each node; and all of it twice where slots
     move meanwhile, or where the user may not ask whether they do.
     """
-    before = link.places()
+    before = link.whereabouts()
     yield from _names_on_all(link, keys)
-    if before is None or link.places() != before:
+    if before is None or link.whereabouts() != before:
         # what went to a node that had been read by then is there now
         yield from _names_on_all(link, keys)
 

@@ -222,8 +222,8 @@ class ClusterLink(Link):
         """A way to each primary, for commands about all of its keys. Costs as ``SlotMap.first_slots`` does."""
         return [self._to(slot) for slot in self._slots.first_slots()]
 
-    def places(self) -> Sequence[Sequence[bytes]] | None:
-        """As ``Link.places``, by each node's own word. Costs as ``each_node`` does, and a round trip to each node."""
+    def whereabouts(self) -> Sequence[Sequence[bytes]] | None:
+        """As ``Link.whereabouts``, by each node's own word. A round trip to each node more than ``each_node``."""
         said = [_slots_of_its_own(node) for node in self.each_node()]
         known = [slots for slots in said if slots is not None]
         return known if len(known) == len(said) else None

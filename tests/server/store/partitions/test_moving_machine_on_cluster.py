@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import hypothesis.strategies as st
@@ -34,6 +33,7 @@ class MovingMachine(PartitionMachine):
         for node in self.cluster.primaries:
             with node.client() as client:
                 client.flushall()
+        self.mover.bring_home(map(self.slot, range(self.partitions)))
         return RedisConnection().connect_url(self.cluster.url)
 
     def link_of_process(self) -> FaultyLink:
@@ -98,7 +98,7 @@ def patch(
         ("cluster", two), ("mover", mover), ("can_move_whole", flavor == "valkey9"),
     ):  # fmt: skip
         monkeypatch.setattr(MovingMachine, name, value, raising=False)
-    monkeypatch.setattr(Pauses, "wait", lambda _: mover.wait() or time.sleep(0.002))
+    monkeypatch.setattr(Pauses, "wait", lambda _: mover.wait())
     yield monkeypatch
     mover.finish()
 
