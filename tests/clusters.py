@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from servers import Server
 N_SLOTS = 16_384
 # a node that is gone for so long is replaced
 NODE_TIMEOUT_MS = 1_000
+# settings of a client for which a failover is but a pause
+PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
 # keys of a slot that are moved by one command
 _AT_ONCE = 50
 
@@ -118,9 +121,10 @@ class Cluster:
         say(owner, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", id_of(to))
         assert eventually(lambda: owner_by(owner, slot) == to.port)
 
-    def move(self, slot: int, to: Server) -> None:
-        """Move a slot with all its keys, in steps."""
+    def move(self, slot: int, to: Server, lasts_s: float = 0.0) -> None:
+        """Move a slot with all its keys, in steps; they begin to move a while after the slot does."""
         self.begin_move(slot, to)
+        time.sleep(lasts_s)
         self.move_keys(slot, to)
         self.end_move(slot, to)
 

@@ -54,6 +54,12 @@ def sockets(server: Server) -> list[dict[str, str]]:
         return [entry for entry in client.client_list() if "U" not in entry["flags"]]
 
 
+def waiting_feeds(server: Server) -> list[dict[str, str]]:
+    """Clients that wait for news, as the server lists them."""
+    with server.client() as client:
+        return [entry for entry in client.client_list() if entry["cmd"].startswith("xread")]
+
+
 def ended(name: str) -> None:
     """Wait for the threads of this name."""
     for thread in threading.enumerate():

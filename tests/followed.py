@@ -40,6 +40,12 @@ class Collector(threading.Thread):
         assert eventually(lambda: bool(self.failure) or seq in seqs(self.seen))
         return seqs(self.seen)
 
+    def has_told(self, *deals: str) -> bool:
+        """Whether there was a commit of each of some deals; a failure of the feed is raised."""
+        if self.failure:
+            raise self.failure
+        return {*deals} <= {deal.id for commit in self.seen for deal in commit.deals}
+
     def stop(self) -> None:
         self.feed.close()
         self.join(5)
