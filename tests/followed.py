@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from connected import eventually
@@ -50,6 +52,20 @@ class Collector(threading.Thread):
         self.feed.close()
         self.join(5)
         assert not self.is_alive()
+
+
+@contextmanager
+def following(db: DealDatabase) -> Iterator[Callable[..., Collector]]:
+    """What begins to follow the feed of a database, until the block ends."""
+    followers: list[Collector] = []
+
+    def start(since: Any = None, **options: Any) -> Collector:
+        followers.append(Collector(db.changes(since, **options)))
+        return followers[-1]
+
+    yield start
+    for each in followers:
+        each.stop()
 
 
 def mirrored(commits: list[Commit]) -> dict[str, dict[str, Any]]:

@@ -19,19 +19,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connected import eventually, in_threads, pause, waiting_feeds
+from connected import checkpoint, eventually, in_threads, pause, try_checkpoint, waiting_feeds
 from dealdb import DealDatabase, FeedReset, FieldType, NotAdoptedWarning
 from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged, StoreError
 from dealdb.store import Store
 from dealdb.store.archive.segments import SealedRows
-from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history import feed as feed_module
 from dealdb.store.history.feed import Feed as StoreFeed
 from dealdb.store.history.feed_start import Since
 from dealdb.store.keys import Keys
 from faults.proxy import Proxy
-from followed import Collector, mirrored, present, seqs, told
+from followed import Collector, following, mirrored, present, seqs, told
 from lossy import FaultyLink, Network
 from servers import Server
 
@@ -42,32 +41,17 @@ def db(server: Server) -> Iterator[DealDatabase]:
         yield db
 
 
-def checkpoint(db: DealDatabase) -> bool:
-    db.query.frame()
-    live = db._store._live
-    # other threads of the test may query meanwhile
-    with live._lock:
-        return write_checkpoint(db._store.link, db._store.keys, live._replica)
-
-
 def trim(db: DealDatabase) -> None:
     """Two checkpoints: what is before the first of them is in the sealed history alone."""
     for _ in range(2):
         db.save_deal({"id": "trim", "amount": random.randrange(10**9)})
-        assert checkpoint(db)
+        checkpoint(db)
 
 
 @pytest.fixture
 def follow(db: DealDatabase) -> Iterator[Callable[..., Collector]]:
-    followers: list[Collector] = []
-
-    def start(since: Any = None, **options: Any) -> Collector:
-        followers.append(Collector(db.changes(since, **options)))
-        return followers[-1]
-
-    yield start
-    for each in followers:
-        each.stop()
+    with following(db) as start:
+        yield start
 
 
 # what is told ------------------------------------------------------------------------------------------
@@ -141,7 +125,7 @@ def test_a_copy_made_from_the_feed_is_the_collection(
             case 1:
                 db.loader.load([{"id": k, "amount": k + n, "name": None} for k in range(5)])
             case 2:
-                checkpoint(db)
+                try_checkpoint(db)
             case 3:
                 db.save_deal({"id": deal, f"own{rng.randrange(3)}": n, "tags": ["a", str(n)]})
             case 4 if "own0" in db.schema and n > 40:
@@ -313,7 +297,7 @@ def test_trims_beside_two_followers_and_writers(
         for n in range(40):
             db.save_deal({"id": n % 7, "amount": number * 1000 + n})
             if n % 10 == number:
-                checkpoint(db)
+                try_checkpoint(db)
 
     assert in_threads(3, work) == []
     last = told(db, None) or told(db)

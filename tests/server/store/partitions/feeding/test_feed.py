@@ -18,7 +18,7 @@ from dealdb import Commit, DealDatabase, Feed, FeedReset
 from dealdb.errors import QueryError, StoreDamaged
 from dealdb.store.archive.segments import SealedRows
 from dealdb.store.checkpoint.write import write_checkpoint
-from followed import Collector, mirrored, present, told
+from followed import Collector, following, mirrored, present, told
 from servers import Server
 
 STAGES = ("Lead", "Won", "Lost", None)
@@ -246,15 +246,8 @@ def test_a_token_of_another_number_of_partitions_is_of_another_history(server: S
 
 @pytest.fixture
 def follow(db: DealDatabase) -> Iterator[Callable[..., Collector]]:
-    followers: list[Collector] = []
-
-    def start(since: Any = None, **options: Any) -> Collector:
-        followers.append(Collector(db.changes(since, **options)))
-        return followers[-1]
-
-    yield start
-    for each in followers:
-        each.stop()
+    with following(db) as start:
+        yield start
 
 
 def test_it_waits_beside_the_pool_on_one_socket(server: Server) -> None:
