@@ -244,11 +244,9 @@ def _slots_of_its_own(node: Link) -> Sequence[bytes] | None:
         told = node.call("CLUSTER", "NODES", retry=True)
     except (AccessDenied, ServerRefused):
         return None
+    # name, address, flags, primary, two times, epoch and link; then its slots, those that move in brackets
     lines = (line.split() for line in told.splitlines())
-    # name, address, flags, primary, two times, epoch, link, slots; those that move in brackets behind them
-    [(name, *_, slots)] = [
-        (line[0], line[8:]) for line in lines if b"myself" in line[2].split(b",")
-    ]
+    name, *slots = next(line[:1] + line[8:] for line in lines if b"myself" in line[2].split(b","))
     return None if any(slot.startswith(b"[") for slot in slots) else [name, *slots]
 
 

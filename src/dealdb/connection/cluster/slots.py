@@ -105,7 +105,7 @@ class SlotMap:
 
     def first_slots(self) -> list[int]:
         """
-        A slot of each node that has some: a node without one of those that were known may have joined meanwhile.
+        A slot of each node that has some, of one that has joined since, too: no reply about a slot tells of all nodes.
 
         Cost
         ----
