@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from servers import Server
 N_SLOTS = 16_384
 # a node that is gone for so long is replaced
 NODE_TIMEOUT_MS = 1_000
+# settings of a client for which a failover is but a pause
+PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
 # keys of a slot that are moved by one command
 _AT_ONCE = 50
 
@@ -57,14 +60,25 @@ class Cluster:
 
     def add_pair(self) -> Server:
         """Another primary without slots, and its replica; returns the primary."""
-        added = [self._new_node(), self._new_node()]
+        primary, replica = self._join(2)
+        say(replica, "CLUSTER", "REPLICATE", id_of(primary))
+        assert eventually(lambda: self._is_ready(replica))
+        return primary
+
+    def add_primary(self) -> Server:
+        """Another primary without slots."""
+        [added] = self._join(1)
+        self.primaries.append(added)
+        return added
+
+    def _join(self, n: int) -> list[Server]:
+        added = [self._new_node() for _ in range(n)]
         for node in added:
             say(node, "CLUSTER", "MEET", self.nodes[0].host, self.nodes[0].port)
         self.nodes += added
         assert eventually(lambda: all(knows(node, len(self.nodes)) for node in self.nodes))
-        say(added[1], "CLUSTER", "REPLICATE", id_of(added[0]))
         assert eventually(lambda: all(self._is_ready(node) for node in added))
-        return added[0]
+        return added
 
     def _is_ready(self, node: Server) -> bool:
         with node.client() as client:
@@ -106,6 +120,13 @@ class Cluster:
         owner = self.owner(slot)
         say(owner, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", id_of(to))
         assert eventually(lambda: owner_by(owner, slot) == to.port)
+
+    def move(self, slot: int, to: Server, lasts_s: float = 0.0) -> None:
+        """Move a slot with all its keys, in steps; they begin to move a while after the slot does."""
+        self.begin_move(slot, to)
+        time.sleep(lasts_s)
+        self.move_keys(slot, to)
+        self.end_move(slot, to)
 
     def begin_move(self, slot: int, to: Server) -> None:
         """Its keys may be on either side from now on."""

@@ -6,12 +6,14 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from clusters import Cluster
 from connected import eventually, sockets
 from dealdb.connection import Link, RedisConnection
 from servers import BINARIES, Server
@@ -66,9 +68,9 @@ def binary(flavor: str) -> Path:
     return found
 
 
-@pytest.fixture
-def new_server(binary: Path) -> Iterator[Callable[..., Server]]:
-    """Start further servers, for tests that kill, freeze or configure one."""
+@contextmanager
+def starting(binary: Path) -> Iterator[Callable[..., Server]]:
+    """What starts servers, which all stop at the end."""
     # not tmp_path: the path of a unix socket has to stay under 108 bytes
     started: list[Server] = []
     with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
@@ -84,12 +86,36 @@ def new_server(binary: Path) -> Iterator[Callable[..., Server]]:
             server.stop()
 
 
+@pytest.fixture
+def new_server(binary: Path) -> Iterator[Callable[..., Server]]:
+    """Start further servers, for tests that kill, freeze or configure one."""
+    with starting(binary) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def new_servers(binary: Path) -> Iterator[Callable[..., Server]]:
+    """The same, for servers that all tests of a module use."""
+    with starting(binary) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def cluster(new_servers: Callable[..., Server]) -> Cluster:
+    """Three primaries without replicas, for tests that leave all of them as they are."""
+    return Cluster(new_servers, has_replicas=False)
+
+
+@pytest.fixture
+def pair(new_server: Callable[..., Server]) -> Cluster:
+    """Two primaries without replicas, of which a slot may move."""
+    return Cluster(new_server, 2, has_replicas=False)
+
+
 @pytest.fixture(scope="session")
 def shared_server(binary: Path) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
-        server = Server(binary, Path(folder)).start()
-        yield server
-        server.stop()
+    with starting(binary) as start:
+        yield start()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from connected import eventually
@@ -40,10 +42,30 @@ class Collector(threading.Thread):
         assert eventually(lambda: bool(self.failure) or seq in seqs(self.seen))
         return seqs(self.seen)
 
+    def has_told(self, *deals: str) -> bool:
+        """Whether there was a commit of each of some deals; a failure of the feed is raised."""
+        if self.failure:
+            raise self.failure
+        return {*deals} <= {deal.id for commit in self.seen for deal in commit.deals}
+
     def stop(self) -> None:
         self.feed.close()
         self.join(5)
         assert not self.is_alive()
+
+
+@contextmanager
+def following(db: DealDatabase) -> Iterator[Callable[..., Collector]]:
+    """What begins to follow the feed of a database, until the block ends."""
+    followers: list[Collector] = []
+
+    def start(since: Any = None, **options: Any) -> Collector:
+        followers.append(Collector(db.changes(since, **options)))
+        return followers[-1]
+
+    yield start
+    for each in followers:
+        each.stop()
 
 
 def mirrored(commits: list[Commit]) -> dict[str, dict[str, Any]]:

@@ -95,6 +95,9 @@ class FaultyLink:
     def each_node(self) -> list[FaultyLink]:
         return [self]
 
+    def whereabouts(self) -> object:
+        return self._link.whereabouts()
+
     def plan(
         self, fault: Fault | None, *, skip: int = 0, cut: int = 0, give_up: bool = False
     ) -> None:
@@ -130,7 +133,7 @@ class FaultyLink:
         n_arrive = len(commands)
         if fault in ("request", "delay"):
             n_arrive = self._cut % n_arrive
-        replies = [self._arrive(command) for command in commands[:n_arrive]]
+        replies = self._arrive_all(commands[:n_arrive])
         late = commands[n_arrive:] if fault == "delay" else []
         if fault == "double":
             late = [c for c, reply in zip(commands, replies, strict=True) if is_counted(reply)]
@@ -138,6 +141,9 @@ class FaultyLink:
         if fault in ("request", "delay", "reply"):
             raise ServerUnavailable("the link broke", sent=True)
         return replies
+
+    def _arrive_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        return [self._arrive(command) for command in commands]
 
     def _arrive(self, command: tuple[Any, ...]) -> Any:
         reply = self._link.call(*command)
@@ -200,6 +206,9 @@ class FailingLink:
 
     def each_node(self) -> list[FailingLink]:
         return [self]
+
+    def whereabouts(self) -> object:
+        return self._link.whereabouts()
 
     def _count(self) -> None:
         if not self._left:

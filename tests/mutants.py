@@ -32,6 +32,7 @@ FOLD = "tests/unit/store/facts/test_event.py"
 FOLLOWED = "tests/unit/store/facts/following/test_continued.py"
 ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
 SLOTS = "tests/server/connection/cluster"
+SCANNED = "tests/server/store/partitions/upkeep/test_scanning_on_cluster.py"
 SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
@@ -2024,6 +2025,34 @@ MUTANTS = [
         "            for part in self._parts\n            for name in",
         "            for part in self._parts[:1]\n            for name in",
         HELD_BEFORE,
+    ),
+    Mutant(
+        "a node that has joined since is not asked",
+        "../connection/cluster/slots.py",
+        "            self._ask_since(time.monotonic(), avoid=None)\n",
+        "            pass\n",
+        "tests/server/connection/cluster/test_cluster_link.py",
+    ),
+    Mutant(
+        "what moves while all deals are read is not read again",
+        "hashes.py",
+        "    if before is None or link.whereabouts() != before:\n",
+        "    if before is None:\n",
+        SCANNED,
+    ),
+    Mutant(
+        "a slot whose keys are on both sides counts as one at rest",
+        "../connection/cluster/cluster_link.py",
+        '    return None if any(slot.startswith(b"[") for slot in slots) else [name, *slots]\n',
+        '    return [name, *(slot for slot in slots if not slot.startswith(b"["))]\n',
+        SCANNED,
+    ),
+    Mutant(
+        "who may not ask whether slots move takes them to be at rest",
+        "hashes.py",
+        "    if before is None or link.whereabouts() != before:\n",
+        "    if link.whereabouts() != before:\n",
+        SCANNED,
     ),
 ]
 

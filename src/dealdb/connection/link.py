@@ -192,6 +192,14 @@ class Link:
         """A way to each server that has some of the keys, for commands about all of them: this one."""
         return [self]
 
+    def whereabouts(self) -> object:
+        """
+        Which server has which keys: where it is equal later, none has gone from one to another meanwhile.
+
+        None where that can't be told, or some are on their way. There is but one server here.
+        """
+        return ()
+
     def apart(self) -> OwnLink:
         """
         A way to the same database over a socket of its own, beside the pool's; ``close`` it.

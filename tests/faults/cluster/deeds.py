@@ -108,11 +108,7 @@ class Deeds:
 
     def _move(self, slot: int, to: Server | None = None) -> None:
         to = to or self._other(slot)
-        self._cluster.begin_move(slot, to)
-        if slot in self._slots:
-            time.sleep(self._draw.uniform(0, 0.3))
-        self._cluster.move_keys(slot, to)
-        self._cluster.end_move(slot, to)
+        self._cluster.move(slot, to, self._draw.uniform(0, 0.3) if slot in self._slots else 0.0)
 
     def _move_whole(self, slot: int) -> None:
         self._cluster.move_whole(slot, self._other(slot))

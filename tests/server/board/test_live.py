@@ -21,7 +21,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from boards import Browser, carried
-from connected import eventually
+from connected import eventually, waiting_feeds
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.app import app
 from dealdb.board.kanban.board_view import MOST_LANES
@@ -619,9 +619,7 @@ def test_the_end_of_the_database_ends_streams_and_threads(server: Server) -> Non
         for page in pages:
             page.close()
         assert eventually(lambda: not of_hubs())
-        with server.client() as client:
-            waiting = [each for each in client.client_list() if each["cmd"].startswith("xread")]
-        assert waiting == []
+        assert waiting_feeds(server) == []
 
 
 def test_a_page_of_another_history_is_told_so_whatever_its_number(

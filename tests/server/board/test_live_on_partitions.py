@@ -328,8 +328,7 @@ def test_what_partitions_can_not_do_is_said_and_is_no_fault_of_the_server(
 # a cluster ---------------------------------------------------------------------------------------------
 
 
-def test_the_board_of_a_cluster_is_live_and_saves(new_server: Callable[..., Server]) -> None:
-    cluster = Cluster(new_server, has_replicas=False)
+def test_the_board_of_a_cluster_is_live_and_saves(cluster: Cluster) -> None:
     with ExitStack() as stack:
         # as many sockets as a board has by default, and what two programs save
         board, db = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,34 +57,33 @@ def test_rule_is_enough(server: Server, limited: redis.Redis) -> None:
 ON_CLUSTERS = ("+cluster|slots", "+asking")
 
 
-def test_rule_and_two_more_are_enough_on_a_cluster(new_server: Callable[..., Server]) -> None:
+def test_rule_and_two_more_are_enough_on_a_cluster(pair: Cluster) -> None:
     page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
     assert all(f"`{right}`" in page for right in ON_CLUSTERS)
-    cluster = Cluster(new_server, 2, has_replicas=False)
-    for node in cluster.nodes:
+    for node in pair.nodes:
         say(node, "ACL", "SETUSER", "ann", "on", ">pw", *documented_rule())
-    url = cluster.url.replace("://", "://ann:pw@")
+    url = pair.url.replace("://", "://ann:pw@")
     with DealDatabase.from_url(url, partitions=4) as db:
         # at once: a right does not come by waiting
         with pytest.raises(AccessDenied, match=r"cluster\|slots|'cluster'") as refused:
             db.save_deal({"id": 1})
         assert "pw" not in str(refused.value)
-    for node in cluster.nodes:
+    for node in pair.nodes:
         say(node, "ACL", "SETUSER", "ann", *ON_CLUSTERS)
     with DealDatabase.from_url(url, partitions=4) as db:
         db.loader.load([{"id": n} for n in range(20)], rejects=False)
         slot = slot_of(db.place_of(1).key)
-        to = cluster.other(slot)
-        cluster.begin_move(slot, to)
-        cluster.move_keys(slot, to)
+        to = pair.other(slot)
+        pair.begin_move(slot, to)
+        pair.move_keys(slot, to)
         assert db.get_deal(1) is not None
-        cluster.end_move(slot, to)
+        pair.end_move(slot, to)
         assert db.save_deal({"id": 1, "name": "Acme"}).outcome == "updated"
         assert db.check().ok
         assert db.query.find().height == 20
     with (
         pytest.raises(AccessDenied),
-        DealDatabase.from_url(cluster.url.replace("://", "://ann:wrong@")) as db,
+        DealDatabase.from_url(pair.url.replace("://", "://ann:wrong@")) as db,
     ):
         db.get_deal(1)
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import redis
 
+from clusters import PATIENT
 from connected import eventually, replicated
 from dealdb import DealDatabase
 from dealdb.connection import RedisConnection, sentinels
@@ -23,8 +24,6 @@ from dealdb.errors import DealDBError, ServerUnavailable
 from failovers import Savers, lost
 from servers import Server, free_port
 from watched import NAME, Watch, Watched, watched
-
-PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from dealdb.connection.link import Argument, Link, OwnLink, count_trip, packed_c
 from dealdb.connection.pool import Pool
 from dealdb.connection.protocol.translate import redirected
 from dealdb.connection.protocol.wire import Wire
-from dealdb.errors import ServerUnavailable, StoreError
+from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 # where the first key stands, of commands in which that is not their first argument
 _KEY_AT = {"EVAL": 3, "EVALSHA": 3, "XINFO": 2, "MEMORY": 2, "OBJECT": 2}
@@ -219,8 +219,14 @@ class ClusterLink(Link):
         return slot, str(self._slots.node_of(slot))
 
     def each_node(self) -> list[Link]:
-        """A way to each primary, for commands about all of its keys."""
+        """A way to each primary, for commands about all of its keys. Costs as ``SlotMap.first_slots`` does."""
         return [self._to(slot) for slot in self._slots.first_slots()]
+
+    def whereabouts(self) -> Sequence[Sequence[bytes]] | None:
+        """As ``Link.whereabouts``, by each node's own word. A round trip to each node more than ``each_node``."""
+        said = [_slots_of_its_own(node) for node in self.each_node()]
+        known = [slots for slots in said if slots is not None]
+        return known if len(known) == len(said) else None
 
     def _to(self, slot: int) -> SlotLink:
         return SlotLink(self._pool, self._slots, slot)
@@ -230,6 +236,18 @@ class OwnClusterLink(ClusterLink, OwnLink):
     """A link to a cluster with sockets of its own, as ``ClusterLink.apart`` makes it."""
 
     __slots__ = ()
+
+
+def _slots_of_its_own(node: Link) -> Sequence[bytes] | None:
+    """Name and slots of a node, as it says; None where it does not, or keys of a slot are on both sides of a move."""
+    try:
+        told = node.call("CLUSTER", "NODES", retry=True)
+    except (AccessDenied, ServerRefused):
+        return None
+    # name, address, flags, primary, two times, epoch and link; then its slots, those that move in brackets
+    lines = (line.split() for line in told.splitlines())
+    name, *slots = next(line[:1] + line[8:] for line in lines if b"myself" in line[2].split(b","))
+    return None if any(slot.startswith(b"[") for slot in slots) else [name, *slots]
 
 
 def _is_passing(reply: object) -> bool:

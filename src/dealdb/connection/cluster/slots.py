@@ -104,7 +104,15 @@ class SlotMap:
             )
 
     def first_slots(self) -> list[int]:
-        """A slot of each node that has some. Costs as ``node_of`` does."""
+        """
+        A slot of each node that has some, of one that has joined since, too: no reply about a slot tells of all nodes.
+
+        Cost
+        ----
+        A connect and a round trip to one node.
+        """
+        with suppress(ServerUnavailable):
+            self._ask_since(time.monotonic(), avoid=None)
         self.node_of(0)
         with self._lock:
             firsts = {each.primary: each.first for each in reversed(self._ranges)}

@@ -247,16 +247,19 @@ def _log(link: Link, keys: Keys) -> Finding:
 
 def _hashes(link: Link, keys: Keys) -> Finding:
     """Deals that carry no row number have never been in a commit; looks at some thousand keys only."""
-    seen, strange, some = 0, 0, ""
+    seen: set[bytes] = set()
+    strange, some = 0, ""
     for names in scan_names(link, keys):
-        if seen >= SAMPLE:
-            some = f"the first {seen:,}: "
+        if len(seen) >= SAMPLE:
+            some = f"the first {len(seen):,}: "
             break
-        seen += len(names)
-        strange += link.calls([("HGET", name, "_row") for name in names], retry=True).count(None)
+        # one may come twice
+        news = set(names) - seen
+        seen |= news
+        strange += link.calls([("HGET", name, "_row") for name in news], retry=True).count(None)
     if not strange:
-        return Finding.ok("hashes", f"{some}{seen:,}, all in the log")
-    found = f"{some}{strange:,} of {seen:,} not in the log"
+        return Finding.ok("hashes", f"{some}{len(seen):,}, all in the log")
+    found = f"{some}{strange:,} of {len(seen):,} not in the log"
     if link.call("HGET", keys.meta, "adopted", retry=True):
         advice = "other programs saved them: dealdb check says more, dealdb repair adopts them"
     else:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cli_runs import Run, db_fixture, run_fixture
-from connected import eventually
+from connected import eventually, waiting_feeds
 from dealdb import DealDatabase
 from servers import Server
 
@@ -29,17 +29,12 @@ def watching(server: Server, *arguments: str) -> Iterator[subprocess.Popen[str]]
         try:
             # a busy machine may take its time to start Python
             assert any(
-                eventually(lambda: is_followed(server) or process.poll() is not None)
+                eventually(lambda: bool(waiting_feeds(server)) or process.poll() is not None)
                 for _ in range(6)
             )
             yield process
         finally:
             process.kill()
-
-
-def is_followed(server: Server) -> bool:
-    with server.client() as client:
-        return any(each["cmd"].startswith("xread") for each in client.client_list())
 
 
 def test_lines_say_who_and_what(run: Run, server: Server) -> None:

@@ -43,6 +43,9 @@ class WatchedLink:
     def each_node(self) -> list[WatchedLink]:
         return [self]
 
+    def whereabouts(self) -> object:
+        return self._link.whereabouts()
+
     def call(self, *command: Any, retry: bool = False) -> Any:
         self._before(command)
         return self._link.call(*command, retry=retry)

@@ -51,6 +51,9 @@ class LossyLink:
     def each_node(self) -> list[LossyLink]:
         return [self]
 
+    def whereabouts(self) -> object:
+        return self._link.whereabouts()
+
     def call(self, *command: Any, retry: bool = False) -> Any:
         reply = self._link.call(*command, retry=retry)
         if str(command[0]).startswith("EVAL") and self.lose(command):

@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import pytest
 
+from connected import checkpoint
 from dealdb import DealDatabase
 from dealdb.errors import ConfigError, StoreDamaged, StoreError
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint import lease, write
-from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.facts import rebuild
 from dealdb.store.facts.following.follower import FactsLog
 from dealdb.store.facts.kept_tables import whole_ledger
@@ -28,12 +28,6 @@ def db(server: Server) -> Iterator[DealDatabase]:
             db.save_deal({"id": n, "amount": n, "stage": "Lead"})
         db.delete_deal(4)
         yield db
-
-
-def checkpoint(db: DealDatabase) -> None:
-    store = db._store
-    store.snapshot()
-    assert write_checkpoint(store.link, store.keys, store._live.replica())
 
 
 def damage(db: DealDatabase, table: str) -> str:

@@ -19,19 +19,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connected import eventually, in_threads, pause
+from connected import checkpoint, eventually, in_threads, pause, try_checkpoint, waiting_feeds
 from dealdb import DealDatabase, FeedReset, FieldType, NotAdoptedWarning
 from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged, StoreError
 from dealdb.store import Store
 from dealdb.store.archive.segments import SealedRows
-from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history import feed as feed_module
 from dealdb.store.history.feed import Feed as StoreFeed
 from dealdb.store.history.feed_start import Since
 from dealdb.store.keys import Keys
 from faults.proxy import Proxy
-from followed import Collector, mirrored, present, seqs, told
+from followed import Collector, following, mirrored, present, seqs, told
 from lossy import FaultyLink, Network
 from servers import Server
 
@@ -42,37 +41,17 @@ def db(server: Server) -> Iterator[DealDatabase]:
         yield db
 
 
-def checkpoint(db: DealDatabase) -> bool:
-    db.query.frame()
-    live = db._store._live
-    # other threads of the test may query meanwhile
-    with live._lock:
-        return write_checkpoint(db._store.link, db._store.keys, live._replica)
-
-
 def trim(db: DealDatabase) -> None:
     """Two checkpoints: what is before the first of them is in the sealed history alone."""
     for _ in range(2):
         db.save_deal({"id": "trim", "amount": random.randrange(10**9)})
-        assert checkpoint(db)
-
-
-def follower(server: Server) -> list[dict[str, str]]:
-    with server.client() as client:
-        return [entry for entry in client.client_list() if entry["cmd"].startswith("xread")]
+        checkpoint(db)
 
 
 @pytest.fixture
 def follow(db: DealDatabase) -> Iterator[Callable[..., Collector]]:
-    followers: list[Collector] = []
-
-    def start(since: Any = None, **options: Any) -> Collector:
-        followers.append(Collector(db.changes(since, **options)))
-        return followers[-1]
-
-    yield start
-    for each in followers:
-        each.stop()
+    with following(db) as start:
+        yield start
 
 
 # what is told ------------------------------------------------------------------------------------------
@@ -146,7 +125,7 @@ def test_a_copy_made_from_the_feed_is_the_collection(
             case 1:
                 db.loader.load([{"id": k, "amount": k + n, "name": None} for k in range(5)])
             case 2:
-                checkpoint(db)
+                try_checkpoint(db)
             case 3:
                 db.save_deal({"id": deal, f"own{rng.randrange(3)}": n, "tags": ["a", str(n)]})
             case 4 if "own0" in db.schema and n > 40:
@@ -251,13 +230,13 @@ def test_it_waits_beside_the_pool_on_one_socket(server: Server) -> None:
     with DealDatabase("127.0.0.1", server.port, max_connections=1) as db:
         db.save_deal({"id": 1})
         collector = Collector(db.changes())
-        assert eventually(lambda: len(follower(server)) == 1)
+        assert eventually(lambda: len(waiting_feeds(server)) == 1)
         db.save_deal({"id": 2})
         assert collector.until(3) == [3]
-        assert len(follower(server)) == 1
+        assert len(waiting_feeds(server)) == 1
         assert db.connection.pool_stats().open == 1
         collector.stop()
-        assert eventually(lambda: not follower(server))
+        assert eventually(lambda: not waiting_feeds(server))
 
 
 def test_a_cut_link_loses_nothing_and_repeats_nothing(
@@ -268,10 +247,10 @@ def test_a_cut_link_loses_nothing_and_repeats_nothing(
         for n in range(60):
             db.save_deal({"id": n})
             if n % 6 == 0:
-                for entry in follower(server):
+                for entry in waiting_feeds(server):
                     client.client_kill_filter(_id=entry["id"])
             if n % 10 == 0:
-                for entry in follower(server):
+                for entry in waiting_feeds(server):
                     client.client_unblock(int(entry["id"]), error=True)
     assert collector.until(61) == list(range(1, 62))
 
@@ -318,7 +297,7 @@ def test_trims_beside_two_followers_and_writers(
         for n in range(40):
             db.save_deal({"id": n % 7, "amount": number * 1000 + n})
             if n % 10 == number:
-                checkpoint(db)
+                try_checkpoint(db)
 
     assert in_threads(3, work) == []
     last = told(db, None) or told(db)
@@ -377,7 +356,7 @@ def test_closing_ends_a_waiting_iteration(
     db: DealDatabase, server: Server, follow: Callable[..., Collector]
 ) -> None:
     collector = follow()
-    assert eventually(lambda: len(follower(server)) == 1)
+    assert eventually(lambda: len(waiting_feeds(server)) == 1)
     collector.stop()
     assert collector.failure is None
     assert list(collector.feed) == []
@@ -388,7 +367,7 @@ def test_closing_ends_the_wait_for_a_server_that_hangs(new_server: Callable[...,
     with DealDatabase("127.0.0.1", server.port, socket_timeout_s=600) as db:
         db.save_deal({"id": 1})
         collector = Collector(db.changes(0))
-        assert eventually(lambda: len(collector.seen) > 0 and len(follower(server)) == 1)
+        assert eventually(lambda: len(collector.seen) > 0 and len(waiting_feeds(server)) == 1)
         server.freeze()
         # longer than it waits for a commit: now it waits for the server
         time.sleep(1.2)
@@ -402,11 +381,11 @@ def test_closing_ends_the_wait_for_a_server_that_hangs(new_server: Callable[...,
 def test_closing_the_database_closes_its_feeds(server: Server) -> None:
     with DealDatabase("127.0.0.1", server.port) as db:
         collector = Collector(db.changes())
-        assert eventually(lambda: len(follower(server)) == 1)
+        assert eventually(lambda: len(waiting_feeds(server)) == 1)
     collector.join(5)
     assert not collector.is_alive()
     assert collector.failure is None
-    assert eventually(lambda: not follower(server))
+    assert eventually(lambda: not waiting_feeds(server))
 
 
 def test_no_feed_is_opened_on_a_closed_database(server: Server) -> None:
@@ -415,7 +394,7 @@ def test_no_feed_is_opened_on_a_closed_database(server: Server) -> None:
     db.close()
     with pytest.raises(StoreError, match="was closed"):
         db.changes()
-    assert not follower(server)
+    assert not waiting_feeds(server)
 
 
 def test_of_loads_that_a_feed_passes_over_no_deal_is_read(

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from clocks import clock_of, commit_at, faketime, with_clock
+from connected import checkpoint
 from dealdb import DealDatabase
 from dealdb.connection import Link, round_trips
 from dealdb.errors import StoreDamaged
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.lease import take
-from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history.last_commit import last_until
 from dealdb.store.keys import Keys
 from servers import Server
@@ -34,12 +34,6 @@ def db(server: Server) -> Iterator[DealDatabase]:
 @pytest.fixture
 def link(db: DealDatabase) -> Link:
     return db._store.link
-
-
-def checkpoint(db: DealDatabase) -> None:
-    store = db._store
-    store.snapshot()
-    assert write_checkpoint(store.link, store.keys, store._live._replica)
 
 
 def moment(time_ms: int) -> datetime:

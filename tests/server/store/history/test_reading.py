@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from connected import pause
+from connected import checkpoint, pause, try_checkpoint
 from dealdb import DealDatabase
 from dealdb.errors import QueryError, StoreDamaged
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history.reading import read_history
 from servers import Server
 
@@ -24,14 +23,6 @@ from servers import Server
 def db(server: Server) -> Iterator[DealDatabase]:
     with DealDatabase.from_url(f"unix://{server.socket}", actor="ann") as db:
         yield db
-
-
-def checkpoint(db: DealDatabase) -> bool:
-    db.query.frame()
-    live = db._store._live
-    # other threads of the test may query meanwhile
-    with live._lock:
-        return write_checkpoint(db._store.link, db._store.keys, live._replica)
 
 
 def test_history_of_a_deal(db: DealDatabase) -> None:
@@ -61,7 +52,7 @@ def test_history_survives_trimming(db: DealDatabase, server: Server) -> None:
     for n in range(30):
         db.save_deal({"id": n % 3, "amount": n})
         if n % 5 == 4:
-            assert checkpoint(db)
+            checkpoint(db)
     with server.client() as client:
         assert client.xlen("deals:log") < 15
         assert client.scard("deals:chunks") == len(
@@ -81,7 +72,7 @@ def test_columns_that_only_the_history_needs_are_kept(db: DealDatabase) -> None:
     n = 5_000
     for amount in range(4):
         db.loader.load([{"id": k, "amount": amount, "name": f"{amount}.{k}"} for k in range(n)])
-        checkpoint(db)
+        try_checkpoint(db)
     manifest = read_manifest(db._store.link, db._store.keys)
     assert manifest
     keys = db._store.keys
@@ -106,7 +97,7 @@ def test_as_of_shows_each_moment(db: DealDatabase) -> None:
             db.save_deal({"id": deal, "amount": amount, "stage": "Won" if n % 2 else "Open"})
             state[deal] = amount
         if n in (3, 5, 8):
-            assert checkpoint(db)
+            checkpoint(db)
         moments.append((pause(), dict(state)))
     for moment, expected in moments:
         view = db.as_of(moment)
@@ -184,10 +175,10 @@ def test_lost_segment_is_told_and_harms_no_present_deal(db: DealDatabase, server
     db.save_deal({"id": 0, "amount": 0})
     first = pause()
     for n in range(1, 4):
-        checkpoint(db)
+        try_checkpoint(db)
         db.save_deal({"id": n, "amount": n})
     moment = pause()
-    checkpoint(db)
+    try_checkpoint(db)
     with server.client() as client:
         client.delete(min(client.keys("deals:history:*")))
     with pytest.raises(StoreDamaged, match="incomplete after commit 0"):
@@ -201,7 +192,7 @@ def test_lost_segment_is_told_and_harms_no_present_deal(db: DealDatabase, server
 def test_damaged_checkpoint_falls_back_to_the_older_one(db: DealDatabase, server: Server) -> None:
     for n in range(3):
         db.save_deal({"id": n})
-        checkpoint(db)
+        try_checkpoint(db)
     with server.client() as client:
         manifest = read_manifest(db._store.link, db._store.keys)
         assert manifest
@@ -220,9 +211,9 @@ def test_dead_writers_leftovers_go_with_the_next_checkpoint(
         client.sadd("deals:chunks", "deals:chunk:dead")
         client.set("deals:chunk:dead", b"x")
         client.set("deals:lease", "another process")
-        assert not checkpoint(db)
+        assert not try_checkpoint(db)
         client.delete("deals:lease")
-        assert checkpoint(db)
+        checkpoint(db)
         assert not client.exists("deals:chunk:dead", "deals:lease")
 
 
@@ -235,7 +226,7 @@ def test_a_trim_between_two_pages_of_the_log_loses_no_commit(
     read = read_history(db._store.link, db._store.keys)
     seen = [next(read)]
     for n in range(2):
-        assert checkpoint(db)
+        checkpoint(db)
         db.save_deal({"id": "later", "amount": n})
     seen += read
     with server.client() as client:

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pytest
 
-from clusters import Cluster
+from clusters import PATIENT, Cluster
 from dealdb import DealDatabase
 from dealdb.store.partitions.layout import slot_of, tag_of
 from failovers import Savers, lost
 from servers import Server
-
-PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
-
-
-@pytest.fixture(scope="module")
-def cluster(binary: Path) -> Iterator[Cluster]:
-    """Three primaries without replicas, for what kills none of them."""
-    started: list[Server] = []
-    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
-
-        def start(*options: str) -> Server:
-            started.append(Server(binary, Path(folder) / str(len(started)), *options))
-            return started[-1].start()
-
-        yield Cluster(start, has_replicas=False)
-        for server in started:
-            server.stop()
 
 
 def answers(db: DealDatabase) -> dict[str, Any]:
@@ -117,11 +98,7 @@ def test_saves_go_on_while_a_node_fails_or_slots_move(
         old, gone_at = cluster.owner(slots[0]), time.monotonic()
         if fault == "move":
             for slot in slots:
-                to = cluster.other(slot)
-                cluster.begin_move(slot, to)
-                time.sleep(0.1)
-                cluster.move_keys(slot, to)
-                cluster.end_move(slot, to)
+                cluster.move(slot, cluster.other(slot), lasts_s=0.1)
         else:
             old.kill() if fault == "kill" else old.freeze()
             cluster.wait_for_another(slots[0], old)

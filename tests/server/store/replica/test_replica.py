@@ -10,10 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from connected import ended
+from connected import checkpoint, ended
 from dealdb import DealDatabase
 from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 ROWS = 4
@@ -47,13 +46,6 @@ def db(server: Server) -> Iterator[DealDatabase]:
         db.save_deal({"id": 101, "name": "Later, and changed"})
         db.delete_deal(102)
         yield db
-
-
-def checkpoint(db: DealDatabase) -> None:
-    store = db._store
-    store.snapshot()
-    with store._live._lock:
-        assert write_checkpoint(store.link, store.keys, store._live._replica)
 
 
 def newcomer(db: DealDatabase) -> DealDatabase:

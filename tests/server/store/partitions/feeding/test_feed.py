@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from connected import eventually, in_threads, pause
+from connected import eventually, in_threads, pause, waiting_feeds
 from dealdb import Commit, DealDatabase, Feed, FeedReset
 from dealdb.errors import QueryError, StoreDamaged
 from dealdb.store.archive.segments import SealedRows
 from dealdb.store.checkpoint.write import write_checkpoint
-from followed import Collector, mirrored, present, told
+from followed import Collector, following, mirrored, present, told
 from servers import Server
 
 STAGES = ("Lead", "Won", "Lost", None)
@@ -246,44 +246,24 @@ def test_a_token_of_another_number_of_partitions_is_of_another_history(server: S
 
 @pytest.fixture
 def follow(db: DealDatabase) -> Iterator[Callable[..., Collector]]:
-    followers: list[Collector] = []
-
-    def start(since: Any = None, **options: Any) -> Collector:
-        followers.append(Collector(db.changes(since, **options)))
-        return followers[-1]
-
-    yield start
-    for each in followers:
-        each.stop()
-
-
-def waiting(server: Server) -> list[dict[str, str]]:
-    with server.client() as client:
-        return [entry for entry in client.client_list() if entry["cmd"].startswith("xread")]
-
-
-def ends_with(collector: Collector, deal: str) -> bool:
-    return bool(collector.failure) or has_deals(collector, {deal})
-
-
-def has_deals(collector: Collector, ids: set[str]) -> bool:
-    return ids <= {deal.id for commit in collector.seen for deal in commit.deals}
+    with following(db) as start:
+        yield start
 
 
 def test_it_waits_beside_the_pool_on_one_socket(server: Server) -> None:
     with DealDatabase("127.0.0.1", server.port, max_connections=1, partitions=64) as db:
         db.save_deal({"id": "first"})
         collector = Collector(db.changes())
-        assert eventually(lambda: len(waiting(server)) == 1)
+        assert eventually(lambda: len(waiting_feeds(server)) == 1)
         for n in range(100):
             db.save_deal({"id": n})
-        assert eventually(lambda: has_deals(collector, set(map(str, range(100)))))
-        assert not has_deals(collector, {"first"})
-        assert eventually(lambda: len(waiting(server)) == 1)
+        assert eventually(lambda: collector.has_told(*map(str, range(100))))
+        assert not collector.has_told("first")
+        assert eventually(lambda: len(waiting_feeds(server)) == 1)
         assert db.connection.pool_stats().open == 1
         collector.stop()
         assert collector.failure is None
-        assert eventually(lambda: not waiting(server))
+        assert eventually(lambda: not waiting_feeds(server))
 
 
 def test_writers_checkpoints_and_cuts_beside_two_followers(
@@ -300,7 +280,7 @@ def test_writers_checkpoints_and_cuts_beside_two_followers(
     def disturb() -> None:
         with server.client() as client:
             while not stop.wait(0.05):
-                for entry in waiting(server):
+                for entry in waiting_feeds(server):
                     client.client_kill_filter(_id=entry["id"])
 
     disturbing = threading.Thread(target=disturb)
@@ -311,7 +291,7 @@ def test_writers_checkpoints_and_cuts_beside_two_followers(
     disturbing.join()
     db.save_deal({"id": "last"})
     for each in followers:
-        assert eventually(partial(ends_with, each, "last"))
+        assert eventually(partial(each.has_told, "last"))
         assert each.failure is None
         assert_whole(each.seen)
         assert mirrored(each.seen) == present(db)
@@ -350,7 +330,7 @@ def test_an_emptied_server_is_noticed(
     for n in range(9):
         db.save_deal({"id": n})
     collector = follow(0)
-    assert eventually(lambda: has_deals(collector, set(map(str, range(9)))))
+    assert eventually(lambda: collector.has_told(*map(str, range(9))))
     with server.client() as client:
         client.flushall()
     assert eventually(lambda: isinstance(collector.failure, FeedReset))

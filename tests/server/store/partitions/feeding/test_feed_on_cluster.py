@@ -6,30 +6,21 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 
-from clusters import Cluster, say
+from clusters import PATIENT, Cluster, say
 from connected import eventually, replicated
 from dealdb import Commit, DealDatabase
 from dealdb.store.partitions.layout import slot_of, tag_of
 from followed import Collector, mirrored, present, told
 from servers import Server
 
-PATIENT: dict[str, Any] = {"socket_timeout_s": 1.0, "retry_deadline_s": 20.0}
-
 
 def assert_whole(commits: list[Commit]) -> None:
     for partition in {commit.partition for commit in commits}:
         numbers = [commit.seq for commit in commits if commit.partition == partition]
         assert numbers == list(range(1, len(numbers) + 1))
-
-
-def has_told(collector: Collector, deal: str) -> bool:
-    if collector.failure:
-        raise collector.failure
-    return any(deal == each.id for commit in collector.seen for each in commit.deals)
 
 
 def sockets_of(cluster: Cluster) -> int:
@@ -53,7 +44,7 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
         for n in range(40):
             db.save_deal({"id": n, "amount": n})
         collector = Collector(other.changes(0))
-        assert eventually(lambda: has_told(collector, "39"))
+        assert eventually(lambda: collector.has_told("39"))
 
         def write(who: int) -> None:
             n = 0
@@ -75,17 +66,13 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
             cluster.wait_for_another(slots[0], old)
         else:
             for slot in slots:
-                to = cluster.other(slot)
-                cluster.begin_move(slot, to)
-                time.sleep(0.1)
-                cluster.move_keys(slot, to)
-                cluster.end_move(slot, to)
+                cluster.move(slot, cluster.other(slot), lasts_s=0.1)
         time.sleep(1)
         stop.set()
         for writer in writers:
             writer.join(30)
         db.save_deal({"id": "last"})
-        assert eventually(lambda: has_told(collector, "last"))
+        assert eventually(lambda: collector.has_told("last"))
         # in another partition something may come after it
         assert eventually(lambda: mirrored(collector.seen) == present(db))
         collector.stop()
@@ -98,8 +85,7 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
         )
 
 
-def test_many_partitions_and_feeds_beside_a_small_pool(new_server: Callable[..., Server]) -> None:
-    cluster = Cluster(new_server, has_replicas=False)
+def test_many_partitions_and_feeds_beside_a_small_pool(cluster: Cluster) -> None:
     with DealDatabase.from_url(cluster.url, max_connections=3) as db:
         for n in range(30):
             db.save_deal({"id": n})
@@ -108,7 +94,7 @@ def test_many_partitions_and_feeds_beside_a_small_pool(new_server: Callable[...,
         for n in range(30, 60):
             db.save_deal({"id": n})
         for each in followers:
-            assert eventually(partial(has_told, each, "59"))
+            assert eventually(partial(each.has_told, "59"))
         assert eventually(
             lambda: {mirrored(each.seen) == present(db) for each in followers} == {True}
         )

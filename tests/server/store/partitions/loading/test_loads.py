@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,20 +66,6 @@ with DealDatabase.from_url(url, collection=collection) as db:
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def cluster(binary: Path) -> Iterator[Cluster]:
-    started: list[Server] = []
-    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
-
-        def start(*options: str) -> Server:
-            started.append(Server(binary, Path(folder) / str(len(started)), *options))
-            return started[-1].start()
-
-        yield Cluster(start, has_replicas=False)
-        for server in started:
-            server.stop()
 
 
 def write(path: Path, n_rows: int = N_ROWS) -> Path:

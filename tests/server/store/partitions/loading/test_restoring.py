@@ -7,8 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
@@ -657,20 +656,6 @@ def test_hashes_of_another_program_are_refused(server: Server, file: Path) -> No
         with pytest.raises(DealDBError, match="holds hashes of another program"):
             copy.restore(file)
         assert raw.keys("cop*") == [b"copy:1"]
-
-
-@pytest.fixture(scope="module")
-def cluster(binary: Path) -> Iterator[Cluster]:
-    started: list[Server] = []
-    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
-
-        def start(*options: str) -> Server:
-            started.append(Server(binary, Path(folder) / str(len(started)), *options))
-            return started[-1].start()
-
-        yield Cluster(start, has_replicas=False)
-        for server in started:
-            server.stop()
 
 
 def test_from_one_server_to_a_cluster_and_back(

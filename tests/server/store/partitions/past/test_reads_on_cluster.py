@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,20 +18,6 @@ from servers import Server
 
 AS_OF = date(2026, 4, 30)
 NODES = 3
-
-
-@pytest.fixture(scope="module")
-def cluster(binary: Path) -> Iterator[Cluster]:
-    started: list[Server] = []
-    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
-
-        def start(*options: str) -> Server:
-            started.append(Server(binary, Path(folder) / str(len(started)), *options))
-            return started[-1].start()
-
-        yield Cluster(start, has_replicas=False)
-        for server in started:
-            server.stop()
 
 
 def act(db: DealDatabase, draw: random.Random) -> None:

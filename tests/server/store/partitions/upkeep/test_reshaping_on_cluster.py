@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from clusters import Cluster, say
 from dealdb import DealDatabase, Problem, SchemaError
@@ -20,21 +15,6 @@ from dealdb.store.partitions.layout import partition_of, slot_of, tag_of
 from servers import Server
 
 P = 16
-
-
-@pytest.fixture(scope="module")
-def cluster(binary: Path) -> Iterator[Cluster]:
-    """Three primaries without replicas."""
-    started: list[Server] = []
-    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
-
-        def start(*options: str) -> Server:
-            started.append(Server(binary, Path(folder) / str(len(started)), *options))
-            return started[-1].start()
-
-        yield Cluster(start, has_replicas=False)
-        for server in started:
-            server.stop()
 
 
 def key_of(collection: str, deal: str, shift: int = 0) -> str:
