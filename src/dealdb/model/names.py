@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Callable, Iterable
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from dealdb.errors import QueryError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SHOWN_NAMES = 24
 _SHOWN = 80
@@ -139,6 +141,9 @@ def name_keys(names: pl.Series) -> pl.Series:
     >>> name_keys(pl.Series(["Ann Lee", " ann  LEE", "\u00c9va"])).to_list()
     ['ann lee', 'ann lee', '\u00e9va']
     """
+    # commands that have no columns import this module
+    import polars as pl
+
     if names.len() <= _FEW:
         return pl.Series(list(map(name_key, names)), dtype=pl.String)
     odd = (~names.str.contains(_PLAIN)).arg_true()

@@ -26,10 +26,11 @@ from dealdb.query.results.rows import (
     rows_found,
     slice_of,
     text_columns,
+    with_ids,
 )
 from dealdb.query.results.saved import SavedQueries, SavedQuery
 from dealdb.query.results.search import searched, words_of
-from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
+from dealdb.query.results.sorting import Sort, are_tied, parse_sort, sorted_rows
 
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
@@ -173,9 +174,9 @@ class QueryEngine:
         ----
         One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals,
         some more where very many tie. Without a limit the ids of all ties are sorted, up to some 2 s of processor time.
-        The first one of a process that has a limit reads the columns of filter and sort, with sort the ids, and of the
-        others no more than the chunks that hold the deals, where these are few. So does the second one, after which a
-        thread reads the other columns; no query waits for it.
+        The first one of a process that has a limit reads the columns of filter and sort, and of the others no more than
+        the chunks that hold the deals, where these are few; but all ids, where some of these deals are equal. So does
+        the second one, after which a thread reads the other columns; no query waits for it.
 
         Source
         ------
@@ -189,12 +190,18 @@ class QueryEngine:
         """
         wanted = slice_of(offset, limit)
         few = columns is None and limit is not None
-        deals = self._deals(columns_named(where, equals, sort, () if few else columns))
+        names = columns_named(where, equals, sort, () if few else columns)
+        deals = self._deals(names if few else with_ids(names, sort))
         if few and not deals.has_all:
             keys = parse_sort(sort, deals.rows.columns)
             kept = kept_rows(deals, where, equals, params)
-            rows = sorted_rows(deals.rows, kept, keys, wanted.stop).slice(wanted.start)
-            found = deals.whole_rows(rows)
+            # the ids of all deals are read only where some are equal, be it with the next one
+            rows = sorted_rows(deals.rows, kept, keys, wanted.stop + 1)
+            if are_tied(deals.rows, keys, rows):
+                deals = self._deals(with_ids(names, sort))
+                kept = kept_rows(deals, where, equals, params)
+                rows = sorted_rows(deals.rows, kept, keys, wanted.stop)
+            found = deals.whole_rows(rows.slice(wanted.start, limit))
             if found is not None:
                 return spelled_out(found)
             deals = self._source.snapshot()
@@ -454,7 +461,7 @@ class QueryEngine:
         wanted = slice_of(offset, limit)
         before = self._source.round_trips()
         watch = Watch()
-        deals = self._deals(columns_named(where, equals, sort, columns))
+        deals = self._deals(with_ids(columns_named(where, equals, sort, columns), sort))
         frame = deals.rows
         watch.lap("sync")
         trips = self._source.round_trips() - before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
@@ -81,22 +81,20 @@ def columns_named(
     columns: Sequence[str] | None,
 ) -> set[str] | None:
     """
-    Names of columns that a query has to read, as it spells them, or None where it may be any; ids tell ties apart.
+    Names of columns that a query has to read, as it spells them, or None where it may be any.
 
     What can't be understood is left to those that report it.
 
     Examples
     --------
-    >>> sorted(columns_named("amount > 5", {"stage": "won"}, "-created", ["name"]))
-    ['amount', 'created', 'id', 'name', 'stage']
+    >>> sorted(columns_named("amount > 5", {"stage": "won"}, "-created", ["id"]))
+    ['amount', 'created', 'id', 'stage']
     """
     given = [sort] if isinstance(sort, str) else sort or ()
     names = [*equals, *(columns or ()), *given]
     if columns is None or isinstance(where, pl.Expr) or not all(isinstance(n, str) for n in names):
         return None
     found = {name.removeprefix("-") for name in given} | set(equals) | set(columns)
-    if given:
-        found.add("id")
     if not isinstance(where, str):
         return found
     terms = plain_terms(where)
@@ -109,6 +107,18 @@ def columns_named(
         return found | column_names(parse(where))
     except QueryError:
         return None
+
+
+def with_ids(names: Collection[str] | None, sort: Sort) -> Collection[str] | None:
+    """
+    The same names with that of the ids, which tell ties apart, if there is an order.
+
+    Examples
+    --------
+    >>> with_ids({"amount"}, None)
+    {'amount'}
+    """
+    return names if names is None or not sort else {*names, "id"}
 
 
 def kept_rows(

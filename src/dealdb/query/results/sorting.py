@@ -163,13 +163,38 @@ def sorted_rows(
     return rows if count is None else rows.head(count)
 
 
+def are_tied(frame: pl.DataFrame, keys: Sequence[SortKey], rows: pl.Series) -> bool:
+    """
+    Whether two of some rows, which are in order, are equal in all keys.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"amount": [5, None, 9, 5]})
+    >>> [
+    ...     are_tied(frame, [SortKey("amount", True)], pl.Series(rows))
+    ...     for rows in ([2, 0], [2, 0, 3])
+    ... ]
+    [False, True]
+    """
+    if not keys:
+        return False
+    values = sortable(frame, keys).select([column(key.name) for key in keys])[rows]
+    # nothing is before the first
+    return not _begins(values).slice(1).all()
+
+
+def _begins(values: pl.DataFrame) -> pl.Series:
+    """Of sorted rows, those that differ from the one before."""
+    each = [column(name) for name in values.columns]
+    differs = [one.ne_missing(one.shift(1)) for one in each]
+    return values.select(pl.any_horizontal(differs)).to_series()
+
+
 def _ties_by_id(
     values: pl.DataFrame, rows: pl.Series, ids: pl.Series, count: int | None
 ) -> pl.Series:
     """Rows in the order of what they are sorted by, of which those with equal values are put in that of their ids."""
-    each = [column(name) for name in values.columns]
-    begins = values.select(pl.any_horizontal([one.ne_missing(one.shift(1)) for one in each]))
-    groups = begins.to_series().cum_sum()
+    groups = _begins(values).cum_sum()
     if count is not None and 0 < count < len(rows):
         groups = groups.filter(groups <= groups[count - 1])
         rows = rows.head(len(groups))

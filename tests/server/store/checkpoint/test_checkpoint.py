@@ -398,11 +398,34 @@ def test_a_query_reads_the_chunks_of_its_columns_alone(link: Link) -> None:
     assert query.count("stage = 'Won'") == 2
     assert read == chunks_of_columns(["stage"])
     assert query.find(stage="Won", columns=["amount"], sort="Amount")["amount"].to_list() == [-4, 3]
-    assert read == chunks_of_columns(["stage"]) + chunks_of_columns(["amount"])
+    # with the ids, which tell equal ones apart
+    assert read[:1] == chunks_of_columns(["stage"])
+    assert {*read[1:]} == {*chunks_of_columns(["amount", "id"])}
     with pytest.raises(QueryError, match="did you mean 'amount'"):
         query.count("ammount > 0")
     assert set(read) == set(columns.keys(store.keys))
     assert query.frame().equals(store.snapshot().frame)
+
+
+@pytest.mark.parametrize(("n_tied", "limit"), [(0, 1), (2, 3), (2, 2), (2, 1), (500, 3)])
+def test_ids_are_read_only_where_they_tell_deals_apart(link: Link, n_tied: int, limit: int) -> None:
+    store = Store(link)
+    bulk(store, 500)
+    # of the largest amount, and not in the order of their ids
+    for number in reversed(range(n_tied)):
+        store.save({"id": f"a{number:03}", "amount": 1_000})
+    assert checkpoint(store)
+    asked: list[Collection[str] | None] = []
+
+    class Noting(Stored):
+        def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+            asked.append(names)
+            return super().snapshot(names)
+
+    found = QueryEngine(Noting(Store(link))).find(sort="-amount", limit=limit)
+    every = store.snapshot().frame.sort("amount", "id", descending=[True, False])
+    assert found["id"].to_list() == every["id"].head(limit).to_list()
+    assert asked[:2] == [{"amount"}, {"amount", "id"}] if n_tied else asked == [{"amount"}]
 
 
 def test_a_first_query_may_be_of_the_ids_where_deals_were_deleted(link: Link) -> None:
