@@ -138,6 +138,7 @@ def name_keys(names: pl.Series) -> pl.Series:
 
     Examples
     --------
+    >>> import polars as pl
     >>> name_keys(pl.Series(["Ann Lee", " ann  LEE", "\u00c9va"])).to_list()
     ['ann lee', 'ann lee', '\u00e9va']
     """
@@ -160,6 +161,7 @@ def alike(names: pl.Series) -> list[list[str]]:
 
     Examples
     --------
+    >>> import polars as pl
     >>> alike(pl.Series(["Ann", "Bob", "ann ", "bob", "Cy"]))
     [['Ann', 'ann '], ['Bob', 'bob']]
     """
