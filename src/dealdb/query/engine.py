@@ -199,6 +199,8 @@ class QueryEngine:
             rows = sorted_rows(deals.rows, kept, keys, wanted.stop + 1)
             if are_tied(deals.rows, keys, rows):
                 deals = self._deals(with_ids(names, sort))
+                # a field may have another name by now
+                keys = parse_sort(sort, deals.rows.columns)
                 kept = kept_rows(deals, where, equals, params)
                 rows = sorted_rows(deals.rows, kept, keys, wanted.stop)
             found = deals.whole_rows(rows.slice(wanted.start, limit))
