@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -46,14 +47,35 @@ BINARIES: dict[str, Callable[[], Path | None]] = {
 }
 
 
+# below the ports that the system gives to sockets which ask for any
+_PORTS = range(10_000, 20_000)
+# what a node of a cluster adds for its second port
+_TO_BUS = 10_000
+
+
+def _ports_in_turn() -> Iterator[int]:
+    """Ports of this process, which no other worker of the tests tries."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = _PORTS[worker % 16 :: 16]
+    # another run of the tests on this machine begins elsewhere
+    return itertools.islice(itertools.cycle(own), os.getpid() % len(own), None)
+
+
+_ports = _ports_in_turn()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_port() -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        # a node of a cluster has a second one, 10,000 above
-        if port < 55_536:
-            return port
+    """A port on which nobody listens, nor on the second one that a node of a cluster has."""
+    return next(port for port in _ports if _is_free(port) and _is_free(port + _TO_BUS))
 
 
 class Server:
