@@ -55,8 +55,7 @@ class Cluster:
 
     def _new_node(self) -> Server:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-        quick = ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
-        return self._start(*options, *quick)
+        return self._start(*options, "--repl-diskless-sync-delay", "0")
 
     def add_pair(self) -> Server:
         """Another primary without slots, and its replica; returns the primary."""

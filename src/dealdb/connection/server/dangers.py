@@ -137,6 +137,19 @@ def _unwatched(n_replicas: int, *, in_cluster: bool) -> Iterator[Danger]:
         yield Danger(check="replicas", grave=False, found=found, advice=advice)
 
 
+def _elections(told: Told) -> Iterator[Danger]:
+    """A server that comes back after a crash is to fetch what its successor has, before it can be chosen again."""
+    if mode(told.info) != "cluster" or not told.number("connected_slaves"):
+        return
+    if told.config("cluster-replica-validity-factor") == "0":
+        found = (
+            "a replica that does not have its data yet may become the primary of this cluster "
+            "(cluster-replica-validity-factor is 0), and changes of several seconds are lost then"
+        )
+        advice = "set it to 10 on all nodes, as it is by default"
+        yield Danger(check="replicas", grave=False, found=found, advice=advice)
+
+
 def _disk(told: Told) -> Iterator[Danger]:
     if told.number("aof_enabled") and told.info.get("aof_last_write_status") == "err":
         found = "the server can't write its append-only file, and takes no changes until it can"
@@ -206,4 +219,4 @@ def _security(told: Told) -> Iterator[Danger]:
         yield Danger(check="security", grave=False, found=found, advice=advice)
 
 
-_LOOKS = (_cluster, _replicas, _disk, _memory, _replica, _clients, _pause, _security)
+_LOOKS = (_cluster, _replicas, _elections, _disk, _memory, _replica, _clients, _pause, _security)

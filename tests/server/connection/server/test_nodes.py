@@ -126,3 +126,17 @@ def test_changes_that_no_replica_has_are_warned_of(new_server: Callable[..., Ser
         warning = about(connection.health().warnings, "min-replicas-to-write is 0")
         others = {address(node) for node in cluster.primaries[1:]}
         assert set(warning.partition(": the server")[0].split(", ")) == others
+
+
+def test_a_replica_that_may_become_primary_without_its_data_is_warned_of(
+    new_server: Callable[..., Server],
+) -> None:
+    cluster = Cluster(new_server)
+    words = "a replica that does not have its data yet"
+    with RedisConnection().connect_url(cluster.url) as connection:
+        assert not [each for each in connection.health().warnings if words in each]
+        risky = cluster.primaries[0]
+        say(risky, "CONFIG", "SET", "cluster-replica-validity-factor", 0)
+        warning = about(connection.health().warnings, words)
+        assert warning.startswith(f"{address(risky)}: ")
+        assert "set it to 10" in warning
