@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import redis
@@ -137,10 +138,8 @@ class Cluster:
         """Move so many of its keys; returns how many there were."""
         owner = self.owner(slot)
         keys = say(owner, "CLUSTER", "GETKEYSINSLOT", slot, n)
-        with owner.client() as client:
-            for start in range(0, len(keys), _AT_ONCE):
-                some = keys[start : start + _AT_ONCE]
-                client.execute_command("MIGRATE", to.host, to.port, "", 0, 5_000, "KEYS", *some)
+        for start in range(0, len(keys), _AT_ONCE):
+            assert eventually(partial(_migrate, owner, to, keys[start : start + _AT_ONCE]))
         return len(keys)
 
     def end_move(self, slot: int, to: Server) -> None:
@@ -148,6 +147,15 @@ class Cluster:
         owner = self.owner(slot)
         for node in (to, owner):
             say(node, "CLUSTER", "SETSLOT", slot, "NODE", id_of(to))
+
+
+def _migrate(owner: Server, to: Server, keys: Sequence[bytes]) -> bool:
+    """Move keys; False where the nodes take a while to agree that they are a cluster, and none has moved."""
+    try:
+        say(owner, "MIGRATE", to.host, to.port, "", 0, 5_000, "KEYS", *keys)
+    except redis.exceptions.ClusterDownError:
+        return False
+    return True
 
 
 def say(node: Server, *command: Any) -> Any:
