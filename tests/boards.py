@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,12 +33,12 @@ class Browser:
     def send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, str, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, self.headers | given)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
+        # a page of all figures takes seconds on a busy machine
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+            connection.request(method, path, body, self.headers | given)
+            answer = connection.getresponse()
+            text = answer.read().decode()
         return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
 
     def change(self, path: str, body: object) -> tuple[int, Any]:

@@ -28,6 +28,8 @@ class Ran(NamedTuple):
 
 
 Run = Callable[..., Ran]
+# of the fixture ``filled``
+Fill = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(name="run")

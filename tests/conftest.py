@@ -16,13 +16,14 @@ import pytest
 from clusters import Cluster
 from connected import eventually, sockets
 from dealdb.connection import Link, RedisConnection
+from examples import DEFAULT
 from servers import BINARIES, Server
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # a busy machine is no failure of the code: what has to be quick has a documented bound and a test of its own
 # CI tries the same examples each time, so that a change fails for what it changed; new ones are tried elsewhere
-for profile, n_examples in (("dealdb", 10), ("long", 300)):
+for profile, n_examples in (("dealdb", DEFAULT), ("long", 300)):
     hypothesis.settings.register_profile(
         profile, deadline=None, derandomize="CI" in os.environ, max_examples=n_examples
     )
@@ -106,10 +107,16 @@ def cluster(new_servers: Callable[..., Server]) -> Cluster:
     return Cluster(new_servers, has_replicas=False)
 
 
+@pytest.fixture(scope="module")
+def _shared_pair(new_servers: Callable[..., Server]) -> Cluster:
+    return Cluster(new_servers, 2, has_replicas=False)
+
+
 @pytest.fixture
-def pair(new_server: Callable[..., Server]) -> Cluster:
-    """Two primaries without replicas, of which a slot may move."""
-    return Cluster(new_server, 2, has_replicas=False)
+def pair(_shared_pair: Cluster) -> Iterator[Cluster]:
+    """Two primaries without replicas, of which a slot may move and none may end."""
+    yield _shared_pair
+    _shared_pair.be_as_at_first()
 
 
 @pytest.fixture(scope="session")
@@ -121,9 +128,7 @@ def shared_server(binary: Path) -> Iterator[Server]:
 @pytest.fixture
 def server(shared_server: Server) -> Iterator[Server]:
     """The session's server, empty; a test leaves no socket open, which another would count as its own."""
-    with shared_server.client() as client:
-        client.flushall()
-        client.script_flush()
+    shared_server.ask("FLUSHALL", "SCRIPT FLUSH")
     yield shared_server
     assert eventually(lambda: sockets(shared_server) == []), sockets(shared_server)
 

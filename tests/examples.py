@@ -8,10 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
+# of a property in the default profile
+DEFAULT = 10
+
 
 def of_profile(share: float) -> int:
     """A part of the examples that the profile asks for, of a test whose examples take long."""
     return max(1, round(settings().max_examples * share))
+
+
+def few_by_default(n: int) -> int:
+    """So many examples, of a test with another number than most; in the long profile as many as of all others."""
+    asked = settings().max_examples
+    return asked if asked > DEFAULT else n
 
 
 def given_examples(

@@ -50,7 +50,7 @@ class Collector(threading.Thread):
 
     def stop(self) -> None:
         self.feed.close()
-        self.join(5)
+        self.join(60)
         assert not self.is_alive()
 
 

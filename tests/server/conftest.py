@@ -1,8 +1,8 @@
-"""Processes that share the folder of a cache."""
+"""Deals that are loaded once for the tests of a module, and processes that share the folder of a cache."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,32 @@ import pytest
 from connected import Open
 from dealdb import DealDatabase
 from servers import Server
+
+
+@pytest.fixture(scope="module")
+def _filled_with() -> list[tuple[bytes, int, bytes]]:
+    """What the server held after the first test of a module had filled it."""
+    return []
+
+
+@pytest.fixture
+def filled(
+    server: Server, _filled_with: list[tuple[bytes, int, bytes]]
+) -> Callable[[Callable[[], object]], None]:
+    """
+    Fills the server as it was filled for the first test of the module, for which alone the given function is called.
+
+    To load deals takes longer than to ask for them.
+    """
+
+    def fill(first: Callable[[], object]) -> None:
+        if _filled_with:
+            server.put_back(_filled_with)
+        else:
+            first()
+            _filled_with.extend(server.image())
+
+    return fill
 
 
 @pytest.fixture

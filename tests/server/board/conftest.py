@@ -13,6 +13,7 @@ from changed_deals import change_deals
 from dealdb import DealDatabase
 from dealdb.board.app import app
 from dealdb.board.sessions import Sessions
+from figures import fill
 from servers import Server
 
 
@@ -63,6 +64,22 @@ def open_board() -> Iterator[Callable[..., Browser]]:
     """Opens a board that lets everyone in, for the tests of a module."""
     with ExitStack() as opened:
         yield lambda db, **options: Browser(opened.enter_context(carried(app(db, **options))))
+
+
+@pytest.fixture(scope="module")
+def full(shared_server: Server) -> Iterator[DealDatabase]:
+    """Deals of which each metric has something to say."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(f"unix://{shared_server.socket}", actor="ann") as db:
+        fill(db)
+        yield db
+
+
+@pytest.fixture(scope="module")
+def full_board(full: DealDatabase, open_board: Callable[..., Browser]) -> Browser:
+    """A read-only board of these."""
+    return open_board(full, read_only=True)
 
 
 @pytest.fixture(scope="module")

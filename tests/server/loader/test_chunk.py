@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pandas as pd
 import polars as pl
 import pytest
 
@@ -98,6 +97,13 @@ def as_categories(_: Path, rows: list[Row]) -> pl.DataFrame:
     return frame.with_columns(pl.Series("^.*amount$", [5.0, 6.0], dtype=pl.Float32))
 
 
+def as_pandas(_: Path, rows: list[Row]) -> Any:
+    # not at the top: each worker imports all tests, and would take half a second for it
+    import pandas as pd
+
+    return pd.DataFrame(rows)
+
+
 READERS: dict[str, Callable[[Path, list[Row]], Any]] = {
     "csv": as_csv,
     "tsv": as_slow_lines,
@@ -110,7 +116,7 @@ READERS: dict[str, Callable[[Path, list[Row]], Any]] = {
     "categories": as_categories,
     "polars": lambda _, rows: pl.DataFrame(rows),
     "lazy": lambda _, rows: pl.LazyFrame(rows),
-    "pandas": lambda _, rows: pd.DataFrame(rows),
+    "pandas": as_pandas,
     "arrow": lambda _, rows: pl.DataFrame(rows).to_arrow(),
     "mappings": lambda _, rows: rows,
     "generator": lambda _, rows: (row for row in rows),

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.charts.scales import Scale, month_starts, round_values
+from examples import few_by_default
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few_by_default(30), deadline=None)
 @given(st.lists(st.one_of(numbers, st.none()), max_size=6), st.booleans())
 def test_places_are_finite_within_the_scale_and_in_order(
     values: list[float | None], zero: bool
@@ -30,7 +31,7 @@ def test_places_are_finite_within_the_scale_and_in_order(
     assert all(10 <= wider.place(value) <= 200 for value in known)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few_by_default(30), deadline=None)
 @given(numbers, numbers, st.integers(0, 9))
 def test_round_values_are_few_and_within(one: float, two: float, most: int) -> None:
     low, high = sorted((one, two))
@@ -41,7 +42,7 @@ def test_round_values_are_few_and_within(one: float, two: float, most: int) -> N
     assert all(len(value.as_tuple().digits) <= 400 for value in values)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few_by_default(30), deadline=None)
 @given(st.dates(), st.dates(), st.integers(1, 12))
 def test_months_start_within(one: date, two: date, most: int) -> None:
     low, high = sorted((one, two))

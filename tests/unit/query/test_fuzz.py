@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
 from dealdb.query.sql.session import SqlSession
+from examples import few_by_default
 from filter_cases import mixed_frame
 from query_cases import engine_of
 
@@ -47,7 +48,7 @@ def check(text: str, result: pl.DataFrame | QueryError) -> None:
         assert result.position is None or 0 <= result.position <= len(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few_by_default(30), deadline=None)
 @given(st.one_of(soup, st.text(max_size=40)))
 def test_any_text_as_a_filter(text: str) -> None:
     check(text, outcome(lambda: QUERY.find(text)))

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from cli_runs import Fill, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
 from dealdb.answers.labels import label_of
@@ -36,8 +35,8 @@ PROGRAM = (sys.executable, "-m", "dealdb")
 
 
 @pytest.fixture
-def loaded(db: DealDatabase) -> DealDatabase:
-    db.loader.load(deals(200))
+def loaded(db: DealDatabase, filled: Fill) -> DealDatabase:
+    filled(lambda: db.loader.load(deals(200)))
     return db
 
 
@@ -622,36 +621,6 @@ def test_an_interrupt_ends_the_program_with_130() -> None:
             _, message = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in message
-
-
-def processes_in(folder: Path) -> list[str]:
-    """Processes whose working directory is, or was, inside a folder; knows Linux only."""
-    found = []
-    for link in Path("/proc").glob("[0-9]*/cwd"):
-        with suppress(OSError):
-            found += [link.parent.name] if link.readlink().is_relative_to(folder) else []
-    return found
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_ends_the_demo_and_its_server(tmp_path: Path, number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, "demo"],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("Saving 1,600 deals"):
-                break
-        if sys.platform == "linux":
-            assert processes_in(tmp_path) != []
-        process.send_signal(number)
-    assert process.returncode == 128 + number
-    assert list(tmp_path.glob("dealdb*")) == []
-    assert processes_in(tmp_path) == []
 
 
 def test_without_a_url_the_embedded_server_keeps_the_deals(

@@ -14,15 +14,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from cli_runs import Fill, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
 from dealdb.sample import deals
 from servers import Server
 
 
 @pytest.fixture
-def loaded(db: DealDatabase) -> DealDatabase:
-    db.loader.load(deals(60), bar=False)
+def loaded(db: DealDatabase, filled: Fill) -> DealDatabase:
+    filled(lambda: db.loader.load(deals(60), bar=False))
     return db
 
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,7 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from connected import pause
 from dealdb import DealDatabase
-from servers import EVERY_SECOND, Server
+from servers import Server
 
 
 def test_history_tells_every_change(run: Run, db: DealDatabase) -> None:
@@ -243,44 +238,3 @@ def test_mapping_a_hash_field(run: Run, server: Server) -> None:
 def test_a_time_that_is_none(run: Run, text: str) -> None:
     ran = run("repair", "--every", text)
     assert (ran.code, "such as 10s, 5m or 1h" in ran.err) == (2, True)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_repairing_until_a_signal(
-    db: DealDatabase, new_server: Callable[..., Server], number: signal.Signals, code: int
-) -> None:
-    server = new_server(*EVERY_SECOND)
-    with DealDatabase.from_url(server.url, retry_deadline_s=0.5) as own:
-        own.save_deal({"id": 1, "amount": 5})
-    words = [
-        sys.executable,
-        "-m",
-        "dealdb.cli.main",
-        "repair",
-        "--every",
-        "0.1s",
-        "--url",
-        server.url,
-    ]
-    environment = {**os.environ, "DEALDB_RETRY_DEADLINE_S": "0.3"}
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as job:
-        assert job.stdout is not None
-        try:
-            with server.client() as client:
-                client.hset("deal:1", "amount", "7")
-            assert job.stdout.readline().strip().endswith("adopted 1, removed 0")
-            server.stop()
-            time.sleep(1)
-            server.start()
-            with server.client() as client:
-                client.delete("deal:1")
-            assert job.stdout.readline().strip().endswith("adopted 0, removed 1")
-            job.send_signal(number)
-            out, err = job.communicate(timeout=20)
-        finally:
-            job.kill()
-    # nothing was adopted or removed in between
-    assert (job.returncode, out) == (code, "")
-    assert err.count("waiting for it") == 1

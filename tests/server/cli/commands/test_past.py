@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import h1
-from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from cli_runs import Fill, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
 from dealdb.cli.registry import COMMANDS
 
@@ -19,9 +19,9 @@ MARCH = ("--as-of", "2026-03-31")
 
 
 @pytest.fixture
-def history(db: DealDatabase) -> DealDatabase:
+def history(db: DealDatabase, filled: Fill) -> DealDatabase:
     """The present, and behind it the history that led to it."""
-    h1.load_into(db)
+    filled(lambda: h1.load_into(db))
     return db
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from cli_runs import Fill, Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
 from dealdb.cli.commands.shell import words_of
 from dealdb.cli.main import main
@@ -26,8 +26,8 @@ COMMANDS = {"find", "get", "stats", "history", "schema"}
 
 
 @pytest.fixture
-def loaded(db: DealDatabase) -> DealDatabase:
-    db.loader.load(deals(40), bar=False)
+def loaded(db: DealDatabase, filled: Fill) -> DealDatabase:
+    filled(lambda: db.loader.load(deals(40), bar=False))
     return db
 
 

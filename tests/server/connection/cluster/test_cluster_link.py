@@ -90,11 +90,14 @@ def test_reads_of_several_nodes_follow_slots_that_move(pair: Cluster, link: Link
     assert round_trips() - before == 2
 
 
+@pytest.fixture
+def three(cluster: Cluster) -> Iterator[Cluster]:
+    yield cluster
+    cluster.be_as_at_first()
+
+
 @pytest.mark.parametrize("number", [0, 1])
-def test_all_nodes_are_asked_before_one_has_answered(
-    new_server: Callable[..., Server], number: int
-) -> None:
-    three = Cluster(new_server, 3, has_replicas=False)
+def test_all_nodes_are_asked_before_one_has_answered(three: Cluster, number: int) -> None:
     keep_for_long(three)
     nodes = {three.owner(slot_of(name)): name for name in NAMES}
     (*pair, (last_node, last)) = nodes.items()
@@ -189,15 +192,18 @@ def test_keys_are_removed_on_all_nodes(pair: Cluster, link: Link) -> None:
     assert before + 3 <= after <= before + 4
 
 
-def test_a_node_that_has_joined_is_asked_too(pair: Cluster, link: Link) -> None:
+def test_a_node_that_has_joined_is_asked_too(new_server: Callable[..., Server]) -> None:
     """Whether or not a command has met one of its slots."""
-    link.calls([("SET", key, "a") for key in NAMES])
-    added = pair.add_primary()
-    for key in NAMES[:2]:
-        pair.move(slot_of(key), added)
-        assert sum(len(node.call("KEYS", "*")) for node in link.each_node()) == len(NAMES)
-    link.call("GET", NAMES[0])
-    assert {node.address for node in link.each_node()} == addresses(pair)
+    cluster = Cluster(new_server, 2, has_replicas=False)
+    with RedisConnection().connect_url(cluster.url) as connection:
+        link = connection.link()
+        link.calls([("SET", key, "a") for key in NAMES])
+        added = cluster.add_primary()
+        for key in NAMES[:2]:
+            cluster.move(slot_of(key), added)
+            assert sum(len(node.call("KEYS", "*")) for node in link.each_node()) == len(NAMES)
+        link.call("GET", NAMES[0])
+        assert {node.address for node in link.each_node()} == addresses(cluster)
 
 
 def test_each_node_is_asked_once_where_a_slot_went_and_came_back(pair: Cluster) -> None:

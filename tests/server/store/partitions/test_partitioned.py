@@ -11,13 +11,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dealdb import ConflictError, DealDatabase, Kind, Pipeline, SchemaError, Stage
 from dealdb.database import LiveDeals
 from dealdb.errors import DealDBError
+from examples import few_by_default
 from servers import Server
 
 STAGES = ["Talks", "Won", "Lost", "Closed won", None]
@@ -161,6 +162,7 @@ def pair_on(server: Server, partitions: int) -> Iterator[Pair]:
         pair.close()
 
 
+@settings(max_examples=few_by_default(4))
 @given(seed=st.integers(0, 2**32), partitions=st.sampled_from([2, 4, 16]))
 def test_the_same_history_gives_the_same_answers(
     shared_server: Server, seed: int, partitions: int

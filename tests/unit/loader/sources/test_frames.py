@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -152,6 +151,9 @@ def test_pyarrow_tables_are_frames(store: Recorder) -> None:
 
 
 def test_pandas_frames_may_hold_integers_as_floats(store: Recorder) -> None:
+    # not at the top: each worker imports all tests, and would take half a second for it
+    import pandas as pd
+
     frame = pd.DataFrame(
         {
             "id": [7.0, 8.0, None],

@@ -19,6 +19,7 @@ from dealdb.query.filters.parser import column_names, parse
 from dealdb.query.filters.scope import FilterScope
 from dealdb.query.filters.simple import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
 from dealdb.query.filters.where import compile_where
+from examples import few_by_default
 from filter_cases import SCHEMA
 
 STANDARD = pl.Schema({field.name: dtype_of(field) for field in Schema.standard().fields})
@@ -97,7 +98,7 @@ def texts(draw: st.DrawFn) -> str:
     return "".join([*parts, draw(mostly(4, BLANKS))])
 
 
-@settings(max_examples=100)
+@settings(max_examples=few_by_default(30))
 @given(texts(), st.sampled_from([STANDARD, SCHEMA]))
 @example("stage = 'won' AND amount > 5", STANDARD)
 def test_what_is_read_without_the_parser_is_what_the_parser_reads(

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from dealdb.store.ledger.keeping import stated
 from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.ledger.tables import TABLES
+from examples import few_by_default
 
 CHANGES = st.lists(
     st.tuples(st.integers(0, 3), st.integers(1, 6), st.sampled_from("abc")), max_size=20
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few_by_default(20), deadline=None)
 @given(changes=CHANGES, cuts=st.sets(st.integers(1, 6), max_size=3))
 def test_ids_of_all_changes_come_back_from_pieces(
     changes: list[tuple[int, int, str]], cuts: set[int]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -36,7 +35,7 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
     new_server: Callable[..., Server], fault: str
 ) -> None:
     cluster = Cluster(new_server, has_replicas=fault == "kill")
-    stop = threading.Event()
+    stop, n_written = threading.Event(), [0, 0, 0]
     with (
         DealDatabase.from_url(cluster.url, partitions=4, **PATIENT) as db,
         DealDatabase.from_url(cluster.url, **PATIENT) as other,
@@ -51,6 +50,7 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
             while not stop.is_set():
                 n += 1
                 db.save_deal({"id": f"{who}-{n % 20}", "amount": n})
+                n_written[who] = n
 
         slots = [slot_of(tag_of(number, 4)) for number in range(4)]
         old = cluster.owner(slots[0])
@@ -67,7 +67,9 @@ def test_it_goes_on_while_a_node_is_killed_or_slots_move(
         else:
             for slot in slots:
                 cluster.move(slot, cluster.other(slot), lasts_s=0.1)
-        time.sleep(1)
+        before = [*n_written]
+        # all of their deals, which are of all partitions
+        assert eventually(lambda: all(n >= m + 20 for n, m in zip(n_written, before, strict=True)))
         stop.set()
         for writer in writers:
             writer.join(30)

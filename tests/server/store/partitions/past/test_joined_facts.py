@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clocks import clock_of, commit_at
@@ -26,6 +26,7 @@ from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.partitioned import PartitionedStore
 from dealdb.store.partitions.past.joined_facts import JoinedFacts
 from dealdb.store.partitions.past.kept_tables import generations_of
+from examples import few_by_default
 from servers import Server
 from twins import assert_same, twin_of
 
@@ -111,6 +112,7 @@ def checkpoint(part: Partition) -> None:
         write_checkpoint(part.link, part.keys, part._live.replica())
 
 
+@settings(max_examples=few_by_default(4))
 @given(seed=st.integers(0, 2**32))
 def test_it_is_the_history_of_one_piece(shared_server: Server, seed: int) -> None:
     with shared_server.client() as client:

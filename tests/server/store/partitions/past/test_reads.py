@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import h1
@@ -22,6 +22,7 @@ from dealdb.errors import DealDBError, QueryError
 from dealdb.store.partitions.layout import partition_of
 from dealdb.store.partitions.partitioned import PartitionedStore
 from every_metric import OF_THE_PRESENT, PAST, metrics
+from examples import few_by_default
 from servers import Server
 
 P = 4
@@ -140,6 +141,7 @@ def answer(analytics: Analytics, name: str, options: dict[str, Any]) -> object:
     return found.frame.drop(left).rows(), basis.n, basis.currency, basis.warnings
 
 
+@settings(max_examples=few_by_default(4))
 @given(seed=st.integers(0, 2**32))
 def test_metrics_are_those_of_one_piece(shared_server: Server, seed: int) -> None:
     random = Random(seed)

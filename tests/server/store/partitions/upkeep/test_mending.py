@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -18,6 +18,7 @@ from dealdb import DealDatabase, LoadError, Problem, StoreError
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys
 from dealdb.store.partitions.layout import partition_of, tag_of
+from examples import few_by_default
 from servers import Server
 
 P = 4
@@ -315,6 +316,7 @@ def theirs(draw: random.Random) -> Callable[[Any, Callable[[str], str]], object]
     return lambda client, key: client.hset(key(deal), mapping=fields)
 
 
+@settings(max_examples=few_by_default(4))
 @given(seed=st.integers(0, 2**32))
 def test_it_comes_to_the_same_as_in_one_piece(shared_server: Server, seed: int) -> None:
     draw = random.Random(seed)

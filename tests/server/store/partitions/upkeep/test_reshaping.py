@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -27,6 +27,7 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys
 from dealdb.store.partitions.layout import partition_of, tag_of
 from dealdb.store.partitions.partitioned import PartitionedStore
+from examples import few_by_default
 from servers import Server
 
 P = 4
@@ -155,6 +156,7 @@ def drop(draw: random.Random) -> Callable[[DealDatabase], Any]:
 ACTIONS = [save] * 10 + [clear, delete, rename, rename, retype, retype, retype, drop]
 
 
+@settings(max_examples=few_by_default(4))
 @given(seed=st.integers(0, 2**32))
 def test_it_comes_to_the_same_as_in_one_piece(shared_server: Server, seed: int) -> None:
     draw = random.Random(seed)
