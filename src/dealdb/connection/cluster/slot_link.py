@@ -32,13 +32,19 @@ from hiredis import pack_command
 
 from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import Endpoint
-from dealdb.connection.link import Argument, Link, OwnLink, count_trip, packed_command
+from dealdb.connection.link import (
+    Argument,
+    Link,
+    OwnLink,
+    count_trip,
+    is_answered,
+    packed_command,
+)
 from dealdb.connection.pool import Pool
 from dealdb.connection.protocol.translate import (
     is_misnamed,
     is_not_now,
     is_passing,
-    is_reply,
     reason_of,
     redirected,
 )
@@ -134,7 +140,7 @@ class SlotLink(Link):
                 return replies[0] if single else replies
             except StoreError as failure:
                 word, elsewhere = redirected(failure.__cause__)
-                answered = is_reply(failure) and (single or (wire is not None and wire.ready))
+                answered = wire is not None and is_answered(failure, wire, single=single)
                 may_have_run = sent and not (answered if single else bool(wire and wire.none_ran))
                 failure.sent = ever_sent = ever_sent or (sent and not answered)
                 asked = self._follow(word, elsewhere, node)
@@ -218,6 +224,7 @@ def _ask(wire: Wire, commands: Sequence[Sequence[Argument]], *, keep_errors: boo
     elsewhere = [refusal for refusal in refusals if redirected(refusal.__cause__)[0]]
     # each ASKING was answered, which says nothing of the commands
     wire.none_ran = len(elsewhere) == len(commands)
+    wire.all_refused = len(refusals) == len(commands)
     if elsewhere:
         # without the right to ASKING, the node sends the commands back to where they came from
         raise next((each for each in both[::2] if isinstance(each, StoreError)), elsewhere[0])
