@@ -522,7 +522,7 @@ class DealDatabase:
 
         Cost
         ----
-        One round trip, and a connect when the pool is empty.
+        One round trip, and a connect when the pool is empty; of a cluster, for each node.
 
         Examples
         --------

@@ -13,6 +13,24 @@ DEFAULT_SENTINEL_PORT = 26_379
 _PORT = re.compile(r"[0-9]{1,9}")
 
 
+# what may hold a login is not shown
+NO_URL = (
+    "it has a scheme or a login in it; give host and port alone, or a URL where one is asked for"
+)
+
+
+def is_url(text: str) -> bool:
+    """
+    Whether what should be an address looks like a URL, or has a login in it: such a text is shown to nobody.
+
+    Examples
+    --------
+    >>> is_url("redis://:s3cret@h1"), is_url("ann:s3cret@h1"), is_url("h1:6379")
+    (True, True, False)
+    """
+    return "://" in text or "@" in text
+
+
 class Endpoint(NamedTuple):
     """
     Where a server listens.
@@ -45,6 +63,8 @@ def parse_endpoint(text: str, default_port: int) -> Endpoint:
     >>> parse_endpoint("s1", 26379), parse_endpoint("[::1]:5000", 26379)
     (Endpoint(host='s1', port=26379), Endpoint(host='::1', port=5000))
     """
+    if is_url(text):
+        raise ConfigError(f"not an address of a server: {NO_URL}")
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
         colon, port = rest[:1], rest[1:]

@@ -242,7 +242,7 @@ class Link:
                 self._leave(wire)
                 anew, reason = True, "a replica answered"
             except StoreError as failure:
-                answered = is_reply(failure) and (single or wire.ready)
+                answered = is_answered(failure, wire, single=single)
                 # whoever sent a change has to know: it is lost or done twice where this says too little
                 failure.sent = ever_sent = ever_sent or (sent and not answered)
                 # of a batch, the rest may have run though the server turned one away
@@ -310,6 +310,18 @@ class Link:
         if not self._pool.is_watched or failure.__cause__ is None:
             return False
         return is_demoted(failure.__cause__) or reason_of(failure) == "NOREPLICAS"
+
+
+def is_answered(failure: StoreError, wire: Wire, *, single: bool) -> bool:
+    """
+    Whether an error is the server's answer to a command, or batch, so that all of it need not be sent again.
+
+    Of a batch that met a server without time for the rest, some commands may have run.
+    """
+    if not is_reply(failure):
+        return False
+    has_all = wire.ready and (wire.all_refused or not isinstance(failure, ServerUnavailable))
+    return single or has_all
 
 
 class OwnLink(Link):

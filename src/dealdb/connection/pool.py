@@ -84,7 +84,8 @@ class Pool:
         renew_in_child(self)
 
     def _start_empty(self) -> None:
-        self._lock = threading.Lock()
+        # one that its holder may take again: a signal's handler that closes the pool may come at any line
+        self._lock = threading.RLock()
         self._idle: list[Wire] = []
         # no set of weak references: what takes the dead out of it is Python code, in which an interrupt is swallowed
         self._wires: list[weakref.ref[Wire]] = []
@@ -163,6 +164,10 @@ class Pool:
                 wire.holder = None
                 if self._waiters:
                     self._serve()
+            if self._closed and wire in self._idle:
+                # by a signal's handler, just now
+                self._idle.remove(wire)
+                keep = False
         if not keep:
             self._retire([wire])
 
@@ -204,9 +209,10 @@ class Pool:
         with self._lock:
             self._closed = True
             stale, self._idle = self._idle, []
-            while (waiter := self._next_waiter()) is not None:
-                self._waiters.popleft()
-                waiter.gate.release()
+            waiters, self._waiters = self._waiters, deque()
+            for place in waiters:
+                if (waiter := place()) is not None:
+                    waiter.gate.release()
         for wire in stale:
             wire.close()
         if self._sentinels is not None:
@@ -235,8 +241,10 @@ class Pool:
 
         It is marked before it is taken, so that an interrupt in between leaves none that nobody reclaims.
         """
-        if waiter.db == self.db and (place := self._idle_place(waiter.node)) is not None:
-            return self._take_idle(waiter, place)
+        # this list: whoever closes the pool meanwhile leaves it another one
+        idle = self._idle
+        if waiter.db == self.db and (place := _idle_place(idle, waiter.node)) is not None:
+            return _taken(idle, place, waiter)
         if len(held := self._held()) < self.settings.max_connections:
             wire = Wire(
                 self.settings,
@@ -248,10 +256,10 @@ class Pool:
             wire.holder = waiter.thread
             self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
             return wire
-        if not self._idle or (waiter.is_patient and self._has_share(waiter.node, held)):
+        if not idle or (waiter.is_patient and self._has_share(waiter.node, held)):
             return None
         # of a cluster, the one that has been idle for longest leads to another node, and is led to this one
-        return self._take_idle(waiter, 0)
+        return _taken(idle, 0, waiter)
 
     def _has_share(self, node: Endpoint | None, held: Sequence[Wire]) -> bool:
         """
@@ -262,17 +270,6 @@ class Pool:
         nodes = {node, *(wire.node for wire in held)}
         share = max(self.settings.max_connections // len(nodes), 1)
         return sum(wire.node == node for wire in held) >= share
-
-    def _idle_place(self, node: Endpoint | None) -> int | None:
-        """Place of the idle wire to a node that was used last."""
-        place = len(self._idle) - 1
-        while place >= 0 and self._idle[place].node != node:
-            place -= 1
-        return place if place >= 0 else None
-
-    def _take_idle(self, waiter: _Waiter, place: int) -> Wire:
-        self._idle[place].holder = waiter.thread
-        return self._idle.pop(place)
 
     def _held(self) -> list[Wire]:
         """The wires that there are."""
@@ -307,11 +304,12 @@ class Pool:
 
     def _next_waiter(self) -> _Waiter | None:
         """Whoever has waited longest; those whom an interrupt has taken away are forgotten."""
-        while self._waiters:
-            waiter = self._waiters[0]()
+        waiters = self._waiters
+        while waiters:
+            waiter = waiters[0]()
             if waiter is not None:
                 return waiter
-            self._waiters.popleft()
+            waiters.popleft()
         return None
 
     def _serve(self) -> None:
@@ -327,7 +325,11 @@ class Pool:
                         return
                     # there may be one to the node that the next one waits for
                     continue
-            self._waiters.remove(place)
+            try:
+                self._waiters.remove(place)
+            except ValueError:
+                # a signal's handler has closed the pool just now, and woken all of them
+                continue
             if waiter is not None:
                 waiter.gate.release()
 
@@ -384,3 +386,16 @@ class Pool:
         self._start_empty()
         for wire in inherited:
             wire.close()
+
+
+def _idle_place(idle: Sequence[Wire], node: Endpoint | None) -> int | None:
+    """Place of the idle wire to a node that was used last."""
+    place = len(idle) - 1
+    while place >= 0 and idle[place].node != node:
+        place -= 1
+    return place if place >= 0 else None
+
+
+def _taken(idle: list[Wire], place: int, waiter: _Waiter) -> Wire:
+    idle[place].holder = waiter.thread
+    return idle.pop(place)

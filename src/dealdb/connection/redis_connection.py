@@ -91,7 +91,8 @@ class RedisConnection:
         Parameters
         ----------
         url
-            ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``, see ``dealdb.connection.url``.
+            ``redis://``, ``rediss://``, ``unix://``, ``redis+sentinel://`` or ``redis+cluster://``, see
+            ``dealdb.connection.url``.
         settings
             Attributes of ``Settings``.
 
@@ -119,8 +120,8 @@ class RedisConnection:
     ) -> Self:
         self.close()
         self._pool = Pool(settings)
-        self._slots = slots = SlotMap(settings) if settings.cluster else None
-        self._probe = Probe(self._pool, (lambda: slots.node_of(0)) if slots else lambda: None)
+        self._slots = SlotMap(settings) if settings.cluster else None
+        self._probe = Probe(self._pool, self._slots)
         self._revive = revive
         self._trouble = trouble
         return self
@@ -211,7 +212,7 @@ class RedisConnection:
 
     def is_connected(self) -> bool:
         """
-        Whether the server answers a PING now, and lets this user in.
+        Whether the server answers a PING now, and lets this user in; of a cluster, each node that has keys.
 
         Never raises, and answers within a second whatever the network does. The PING goes over a socket of
         the pool. When none becomes free in time, the answer is True if the server has answered any other
@@ -219,7 +220,7 @@ class RedisConnection:
 
         Cost
         ----
-        One round trip, and a connect when the pool is empty.
+        One round trip, and a connect when the pool is empty; of a cluster, for each node.
         """
         return self._probe is not None and self._probe.ask()
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hiredis import pack_command
 
@@ -30,6 +31,8 @@ TRUSTED_S = 0.5
 # a Sentinel answers from memory; one that does not is left alone for a while, unless no other answers
 _CONNECT_S = 0.3
 _ANSWER_S = 0.5
+# of that, what is left to the last one, whose answer may have come while the others were waited for
+_LEAST_S = 0.05
 _LEFT_ALONE_S = 10.0
 
 
@@ -65,18 +68,42 @@ class Sentinels:
         self._word: _Word | None = None
         # until when Sentinels that did not answer are left alone
         self._left_alone: dict[Wire, float] = {}
+        self._is_closed = False
         self._lock = threading.Lock()
         renew_in_child(self)
 
     def renew(self) -> None:
         """Begin in a forked child with sockets of its own."""
         self._lock = threading.Lock()
-        self.close()
+        self._shut()
 
     def close(self) -> None:
-        """Close the sockets to them; they are opened again when they are asked."""
-        for wire in self._wires:
-            wire.close()
+        """
+        Keep no socket to them any more.
+
+        Whoever waits for the server's answer may still ask them, and closes the sockets again.
+        """
+        self._is_closed = True
+        self._shut()
+
+    def _shut(self) -> None:
+        """Close the sockets; where somebody is asking at this moment, that one does it afterwards."""
+        if self._lock.acquire(blocking=False):
+            try:
+                for wire in self._wires:
+                    wire.close()
+            finally:
+                self._lock.release()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        finally:
+            # only now: who closes meanwhile finds the lock free, or leaves it to this one
+            if self._is_closed:
+                self._shut()
 
     @property
     def has_answered(self) -> bool:
@@ -96,7 +123,7 @@ class Sentinels:
         ----
         A round trip to each Sentinel, and a connect to each at first.
         """
-        with self._lock:
+        with self._asking():
             # chosen first: who fails now is left alone from now on
             others = self._chosen(left_alone=True)
             answers = self._ask_all(self._chosen(left_alone=False))
@@ -112,8 +139,10 @@ class Sentinels:
         ----
         As ``primary`` twice a second, else none.
         """
-        with self._lock:
-            if self._word is None or time.monotonic() - self._word.asked_at > TRUSTED_S:
+        # before the lock: what another caller has asked meanwhile is young enough
+        oldest = time.monotonic() - TRUSTED_S
+        with self._asking():
+            if self._word is None or self._word.asked_at < oldest:
                 answers = self._ask_all(self._chosen(left_alone=False))
                 try:
                     self._latest(answers)
@@ -131,9 +160,14 @@ class Sentinels:
             wire for wire in self._wires if (self._left_alone.get(wire, 0.0) > now) is left_alone
         ]
 
-    def _ask_all(self, wires: Iterable[Wire]) -> list[_Word | StoreError]:
+    def _ask_all(self, wires: Sequence[Wire]) -> list[_Word | StoreError]:
+        """Ask all of them at once: one after the other, the first word would be old when the last one has come."""
         now = time.monotonic()
-        return [self._ask(wire, now) for wire in wires]
+        problems = [self._send(wire) for wire in wires]
+        return [
+            problem or self._receive(wire, now)
+            for wire, problem in zip(wires, problems, strict=True)
+        ]
 
     def _latest(self, answers: list[_Word | StoreError]) -> _Word:
         words = _words(answers)
@@ -154,21 +188,40 @@ class Sentinels:
             f"{self._settings.where}: no Sentinel names the primary: {problems}"
         )
 
-    def _ask(self, wire: Wire, now: float) -> _Word | StoreError:
+    def _send(self, wire: Wire) -> StoreError | None:
         try:
             if not wire.is_sound():
                 wire.connect(_CONNECT_S)
-            about, found = wire.exchange_many(
-                self._questions, len(self._questions), timeout_s=_ANSWER_S
-            )
-            wire.used_at = now
+            wire.send(self._questions)
         except StoreError as problem:
-            self._left_alone[wire] = now + _LEFT_ALONE_S
+            self._leave_alone(wire)
             return problem
+        return None
+
+    def _receive(self, wire: Wire, asked_at: float) -> _Word | StoreError:
+        left_s = asked_at + _ANSWER_S - time.monotonic()
+        try:
+            replies = wire.receive(len(self._questions), timeout_s=max(left_s, _LEAST_S))
+            word = _word_of(replies, asked_at)
+        except StoreError as problem:
+            self._leave_alone(wire)
+            return problem
+        wire.used_at = asked_at
         self._left_alone.pop(wire, None)
+        return word
+
+    def _leave_alone(self, wire: Wire) -> None:
+        self._left_alone[wire] = time.monotonic() + _LEFT_ALONE_S
+
+
+def _word_of(replies: Sequence[Any], asked_at: float) -> _Word:
+    """The word in the replies to the two questions."""
+    try:
+        about, (host, port) = replies
         facts = dict(zip(about[::2], about[1::2], strict=True))
-        host, port = found
-        return _Word(Endpoint(host.decode(), int(port)), int(facts[b"config-epoch"]), now)
+        return _Word(Endpoint(host.decode(), int(port)), int(facts[b"config-epoch"]), asked_at)
+    except (TypeError, ValueError, LookupError, AttributeError):
+        raise ServerUnavailable("it does not answer as a Sentinel does") from None
 
 
 def _words(answers: Iterable[_Word | StoreError]) -> list[_Word]:
@@ -182,6 +235,8 @@ def _settings_of(settings: Settings, address: Endpoint) -> Settings:
         host=address.host,
         port=address.port,
         db=0,
+        # a login, or TLS, is to take no longer than an answer
+        socket_timeout_s=min(_ANSWER_S, settings.socket_timeout_s),
         username=settings.sentinel_username,
         password=settings.sentinel_password,
         sentinels=(),

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dealdb.connection.certificate import check_pair
-from dealdb.connection.endpoint import DEFAULT_PORT, DEFAULT_SENTINEL_PORT, parse_endpoint
+from dealdb.connection.endpoint import (
+    DEFAULT_PORT,
+    DEFAULT_SENTINEL_PORT,
+    NO_URL,
+    is_url,
+    parse_endpoint,
+)
 from dealdb.errors import ConfigError
 from dealdb.secret import Secret
 
@@ -167,10 +173,14 @@ class Settings:
 
     def _check_address(self) -> None:
         host: object = self.host
+        if isinstance(host, str) and is_url(host):
+            raise ConfigError(f"host must be a host name or an address: {NO_URL}")
         if not isinstance(host, str) or not host or _has_blank(host):
             raise ConfigError(f"host must be a host name or an address: got {host!r}")
         for name in ("unix_socket", *_TLS_FILES):
             value = getattr(self, name)
+            if value is not None and "://" in str(value):
+                raise ConfigError(f"{name} must be a path or None: {NO_URL}")
             if isinstance(value, str) and value:
                 object.__setattr__(self, name, Path(value))
             elif value is not None and not isinstance(value, Path):
@@ -178,6 +188,8 @@ class Settings:
 
     def _check_endpoints(self, name: str, default_port: int) -> None:
         given: object = getattr(self, name)
+        if isinstance(given, str) and is_url(given):
+            raise ConfigError(f"{name} must be a list of addresses: {NO_URL}")
         if isinstance(given, str) or not all(isinstance(each, str) for each in _listed(given)):
             raise ConfigError(f"{name} must be a list of addresses: got {given!r}")
         addresses = [parse_endpoint(str(each), default_port) for each in _listed(given)]

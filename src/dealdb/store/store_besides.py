@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dealdb.connection import Link
 from dealdb.store.deal import DealPlace
 from dealdb.store.hashes import as_texts
-from dealdb.store.keys import Keys
+from dealdb.store.keys import FORMATS, Keys, check_format
 from dealdb.store.upkeep.clock import times_to_come
 
 if TYPE_CHECKING:
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from dealdb.store.log.entry import Position
     from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.doctor import Finding
+
+# keeps a saved query; or returns the format of a collection that this process does not know, and keeps nothing
+_SAVE = """
+local form = redis.call('HGET', KEYS[2], 'format')
+if form and form ~= ARGV[3] and form ~= ARGV[4] then return form end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return false
+"""
 
 
 class StoreBesides:
@@ -81,16 +89,37 @@ class StoreBesides:
         """A small table beside the deals; no round trip before it is used."""
         from dealdb.store.tables.table import SmallTable
 
-        return SmallTable(self.link, self.keys, name, columns)
+        return SmallTable(self.link, self.keys, name, columns, ask=self.ask_besides)
+
+    def ask_besides(self, *command: str) -> Any:
+        """
+        Reply to a read of what is kept besides the deals.
+
+        One round trip.
+
+        Raises
+        ------
+        StoreDamaged
+            If the collection was emptied, and is made otherwise by now: what it has is kept elsewhere.
+        """
+        looks = [command, ("HGET", self.keys.meta, "format")]
+        found, form = self.link.calls(looks, retry=True)
+        check_format(self.keys, form)
+        return found
 
     def saved_queries(self) -> dict[str, str]:
         """Texts of the saved queries by name. One round trip."""
-        return as_texts(self.link.call("HGETALL", self.keys.queries, retry=True))
+        return as_texts(self.ask_besides("HGETALL", self.keys.queries))
 
     def save_query(self, name: str, text: str) -> None:
         """Keep a query's text, in place of one of the same name. One round trip; repeating it changes nothing."""
-        self.link.call("HSET", self.keys.queries, name, text, retry=True)
+        keys = (self.keys.queries, self.keys.meta)
+        other = self.link.call("EVAL", _SAVE, len(keys), *keys, name, text, *FORMATS, retry=True)
+        check_format(self.keys, other)
 
     def forget_query(self, name: str) -> bool:
-        """Remove a saved query; whether there was one. One round trip."""
-        return bool(self.link.call("HDEL", self.keys.queries, name))
+        """Remove a saved query; whether there was one. One round trip, and another where there was none."""
+        if self.link.call("HDEL", self.keys.queries, name):
+            return True
+        self.ask_besides("HLEN", self.keys.queries)
+        return False

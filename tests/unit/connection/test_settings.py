@@ -113,6 +113,26 @@ def test_where_names_the_server(settings: dict[str, Any], where: str) -> None:
     assert Settings(**settings).where == where
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"host": "redis://:s3cret@db.example:6379/0"},
+        {"host": "ann:s3cret@db.example"},
+        {"unix_socket": "unix://:s3cret@/run/redis.sock"},
+        {"cluster": ["redis://:s3cret@h1:6379"]},
+        {"cluster": ["h1", "ann:s3cret@h2"]},
+        {"cluster": "redis+cluster://:s3cret@h1"},
+        {"sentinels": ["redis+sentinel://:s3cret@h1"], "sentinel_name": "deals"},
+    ],
+)
+def test_a_url_that_stands_for_an_address_is_refused_and_not_shown(
+    settings: dict[str, Any],
+) -> None:
+    with pytest.raises(ConfigError, match="scheme or a login") as caught:
+        Settings(**settings)
+    assert "s3cret" not in str(caught.value)
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().db = 3  # type: ignore[misc]

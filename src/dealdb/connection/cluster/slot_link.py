@@ -32,12 +32,19 @@ from hiredis import pack_command
 
 from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import Endpoint
-from dealdb.connection.link import Argument, Link, OwnLink, count_trip, packed_command
+from dealdb.connection.link import (
+    Argument,
+    Link,
+    OwnLink,
+    count_trip,
+    is_answered,
+    packed_command,
+)
 from dealdb.connection.pool import Pool
 from dealdb.connection.protocol.translate import (
+    is_misnamed,
     is_not_now,
     is_passing,
-    is_reply,
     reason_of,
     redirected,
 )
@@ -129,17 +136,24 @@ class SlotLink(Link):
                     self._refuse_late(node, sent_at)
                     return found
                 replies = _ask(wire, commands, keep_errors=keep_errors)
+                self._refuse_late(node, sent_at, is_asked=True)
                 return replies[0] if single else replies
             except StoreError as failure:
                 word, elsewhere = redirected(failure.__cause__)
-                answered = is_reply(failure) and (single or (wire is not None and wire.ready))
+                answered = wire is not None and is_answered(failure, wire, single=single)
                 may_have_run = sent and not (answered if single else bool(wire and wire.none_ran))
                 failure.sent = ever_sent = ever_sent or (sent and not answered)
                 asked = self._follow(word, elsewhere, node)
                 if node is not None and not answered and isinstance(failure, ServerUnavailable):
                     self._slots.doubt(node)
                 hops = elsewhere is not None and not may_have_run and n_hops < _MOST_HOPS
-                passes = word or reason_of(failure) in _NOT_YET or self._is_worth_another(failure)
+                passes = (
+                    word
+                    or reason_of(failure) in _NOT_YET
+                    # the map names it so, and may name another one by now
+                    or (wire is not None and is_misnamed(failure))
+                    or self._is_worth_another(failure)
+                )
                 if (may_have_run and not retry) or not (hops or (passes and not pauses.over)):
                     # of a batch that met the move of its keys, some have run
                     problem = self._torn(failure) if word and may_have_run else failure
@@ -171,8 +185,13 @@ class SlotLink(Link):
         self._slots.moved(self.slot, there)
         return None
 
-    def _refuse_late(self, node: Endpoint, sent_at: float) -> None:
-        if not self._slots.still_has((self.slot,), node, sent_at):
+    def _refuse_late(self, node: Endpoint, sent_at: float, *, is_asked: bool = False) -> None:
+        counts = (
+            self._slots.is_still_primary(node, sent_at)
+            if is_asked
+            else self._slots.still_has((self.slot,), node, sent_at)
+        )
+        if not counts:
             raise ServerUnavailable(
                 f"{self.settings.where} (now {node}) answered late, and another node has slot {self.slot:,} by now"
             )
@@ -199,4 +218,16 @@ def _ask(wire: Wire, commands: Sequence[Sequence[Argument]], *, keep_errors: boo
     """Send commands to a node that is just getting their keys, each after an ASKING."""
     packed = (packed_command(tuple(command)) for command in commands)
     pairs = chain.from_iterable((_ASKING, command) for command in packed)
-    return wire.exchange_many(pairs, 2 * len(commands), keep_errors=keep_errors)[1::2]
+    both = wire.exchange_many(pairs, 2 * len(commands), keep_errors=True)
+    replies = both[1::2]
+    refusals = [reply for reply in replies if isinstance(reply, StoreError)]
+    elsewhere = [refusal for refusal in refusals if redirected(refusal.__cause__)[0]]
+    # each ASKING was answered, which says nothing of the commands
+    wire.none_ran = len(elsewhere) == len(commands)
+    wire.all_refused = len(refusals) == len(commands)
+    if elsewhere:
+        # without the right to ASKING, the node sends the commands back to where they came from
+        raise next((each for each in both[::2] if isinstance(each, StoreError)), elsewhere[0])
+    if refusals and not keep_errors:
+        raise refusals[0]
+    return replies

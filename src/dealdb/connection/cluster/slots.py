@@ -42,6 +42,19 @@ class _Range(NamedTuple):
     primary: Endpoint
 
 
+class _Told(NamedTuple):
+    """What a node has told: the map, host names of nodes by their addresses, and which node it was."""
+
+    ranges: list[_Range]
+    names: dict[Endpoint, Endpoint]
+    by: Endpoint
+
+    @property
+    def n_slots(self) -> int:
+        """How many slots have an owner."""
+        return sum(each.last - each.first + 1 for each in self.ranges)
+
+
 class SlotMap:
     """
     The map of the slots of one cluster; any number of threads may ask and correct it.
@@ -54,6 +67,8 @@ class SlotMap:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # the login and TLS are to take no longer either; and made once, since files that are gone by then are refused
+        self._hasty = replace(settings, socket_timeout_s=min(_ANSWER_S, settings.socket_timeout_s))
         self._seeds = [parse_endpoint(each, DEFAULT_PORT) for each in settings.cluster]
         self._ranges: list[_Range] = []
         # under which name a node is asked that others name by its address
@@ -61,6 +76,7 @@ class SlotMap:
         # slots that a node said have moved, since the map was made
         self._moved: dict[int, Endpoint] = {}
         self._asked_at = 0.0
+        self._told_by: Endpoint | None = None
         # nodes that failed to answer, and until when they are doubted
         self._doubted: dict[Endpoint, float] = {}
         self._lock = threading.Lock()
@@ -85,15 +101,20 @@ class SlotMap:
         """
         if not self._ranges:
             self.refresh()
+        found = self._noted(slot)
+        if found is None:
+            raise ServerUnavailable(f"{self._settings.where}: no node has slot {slot:,}")
+        return found
+
+    def _noted(self, slot: int) -> Endpoint | None:
+        """The primary that has a slot, as far as the map says."""
         with self._lock:
             moved = self._moved.get(slot)
             place = bisect_right(self._ranges, slot, key=lambda each: each.first) - 1
             found = self._ranges[place] if place >= 0 else None
         if moved is not None:
             return moved
-        if found is None or slot > found.last:
-            raise ServerUnavailable(f"{self._settings.where}: no node has slot {slot:,}")
-        return found.primary
+        return found.primary if found is not None and slot <= found.last else None
 
     def primaries(self) -> list[Endpoint]:
         """The nodes that have slots. Costs as ``node_of`` does."""
@@ -133,18 +154,35 @@ class SlotMap:
 
         A primary that froze, or was cut off, answers when it comes back, before it hears that another has its place:
         what it says is old by then, and what it was told gets lost. So the others are asked where an answer took long.
-        Where none of them answers, it counts.
+        Where none of them tells, it counts.
 
         Cost
         ----
         None where the answer came at once; else a connect and a round trip to another node.
         """
+        return not self._is_late(node, sent_at) or all(self._noted(slot) == node for slot in slots)
+
+    def is_still_primary(self, node: Endpoint, sent_at: float) -> bool:
+        """As ``still_has``, for the answer of a node that has not got the slot yet: whether it has any, if it had."""
+        with self._lock:
+            had = self._has_slots(node)
+        if not self._is_late(node, sent_at):
+            return True
+        with self._lock:
+            return not had or self._has_slots(node)
+
+    def _has_slots(self, node: Endpoint) -> bool:
+        return any(each.primary == node for each in self._ranges)
+
+    def _is_late(self, node: Endpoint, sent_at: float) -> bool:
+        """Whether an answer is to be doubted; then the map is asked for anew."""
         now = time.monotonic()
         if now - sent_at < _LATE_S and self._doubted.get(node, 0.0) < now:
-            return True
-        with suppress(ServerUnavailable):
+            return False
+        # the command has run by now: that the map can't be asked for is no word on it
+        with suppress(StoreError):
             self._ask_since(now, avoid=node)
-        return all(self.node_of(slot) == node for slot in slots)
+        return True
 
     def named(self, node: Endpoint) -> Endpoint:
         """A node that another has named: under its host name, where one is needed."""
@@ -172,23 +210,21 @@ class SlotMap:
         with self._lock:
             if self._asked_at > moment and self._ranges:
                 return
-            known = [each.primary for each in self._ranges]
-            nodes = list(dict.fromkeys([*known, *self._seeds]))
-            nodes.sort(key=lambda node: node == avoid)
             problems: list[StoreError] = []
-            for node in nodes:
+            best: _Told | None = None
+            for node in self._whom_to_ask(avoid):
                 try:
                     told = self._ask(node)
                 except StoreError as problem:
                     problems.append(problem)
                     continue
-                # a certificate is one for a name
-                self._names = dict(_names(told, node)) if self._settings.tls else {}
-                self._ranges = [
-                    each._replace(primary=self.named(each.primary)) for each in _ranges(told, node)
-                ]
-                self._moved.clear()
-                self._asked_at = time.monotonic()
+                if best is None or told.n_slots > best.n_slots:
+                    best = told
+                # one that has left the cluster, or was never in it, knows of its own slots alone
+                if best.n_slots == N_SLOTS:
+                    break
+            if best is not None:
+                self._note(best)
                 return
         if denied := [problem for problem in problems if isinstance(problem, AccessDenied)]:
             # nothing to wait for: it is said by a node that answers
@@ -196,14 +232,42 @@ class SlotMap:
         said = "; ".join(map(str, problems))
         raise ServerUnavailable(f"{self._settings.where}: no node of the cluster answers: {said}")
 
-    def _ask(self, node: Endpoint) -> Any:
-        settings = replace(self._settings, host=node.host, port=node.port, cluster=())
-        wire = Wire(settings, 0, asks_role=False)
+    def _whom_to_ask(self, avoid: Endpoint | None) -> list[Endpoint]:
+        """
+        The nodes that are known, in the order in which they are asked.
+
+        Whoever told the map that has proved wrong may be cut off from the others, and whoever is doubted may have stood
+        still: they come after the others, and the one that has just failed comes last.
+        """
+        now = time.monotonic()
+        nodes = dict.fromkeys([*(each.primary for each in self._ranges), *self._seeds])
+        return sorted(
+            nodes,
+            key=lambda node: (
+                node == avoid,
+                self._doubted.get(node, 0.0) >= now,
+                node == self._told_by,
+            ),
+        )
+
+    def _note(self, told: _Told) -> None:
+        # a certificate is one for a name
+        self._names = told.names if self._settings.tls else {}
+        self._ranges = [each._replace(primary=self.named(each.primary)) for each in told.ranges]
+        self._moved.clear()
+        self._asked_at, self._told_by = time.monotonic(), told.by
+
+    def _ask(self, node: Endpoint) -> _Told:
+        wire = Wire(self._hasty, 0, asks_role=False, node=node)
         try:
             wire.connect(_CONNECT_S)
-            return wire.exchange(_QUESTION, _ANSWER_S)
+            reply = wire.exchange(_QUESTION, _ANSWER_S)
         finally:
             wire.close()
+        try:
+            return _Told(_ranges(reply, node), dict(_names(reply, node)), node)
+        except (TypeError, ValueError, LookupError, AttributeError):
+            raise ServerUnavailable(f"{node} does not answer as a node of a cluster") from None
 
 
 def _ranges(told: Iterable[Any], asked: Endpoint) -> list[_Range]:

@@ -110,6 +110,15 @@ def is_passing(error: StoreError) -> bool:
     )
 
 
+def is_misnamed(error: StoreError) -> bool:
+    """Whether a server could not be asked under the name it was given: there is no such host, or it is another's."""
+    if error.__cause__ is None:
+        return False
+    cause = _of_system(error.__cause__)
+    is_of_another = getattr(cause, "verify_code", None) in (_WRONG_HOST, _WRONG_ADDRESS)
+    return isinstance(cause, socket.gaierror) or is_of_another
+
+
 def is_not_now(error: StoreError) -> bool:
     """Whether the server itself said that it can't run commands now, so that this one has not run."""
     return error.__cause__ is not None and reply_of(error.__cause__).word in _NOT_NOW

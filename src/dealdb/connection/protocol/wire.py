@@ -72,6 +72,8 @@ class Wire:
         Of a cluster, the one that it leads to; else None.
     holder
         Thread that has it, or None; its pool says so.
+    all_refused
+        Whether each command of the last batch was answered with an error.
     none_ran
         Whether all commands of the last batch were refused by a server that is not the one for them: none has run.
     used_at
@@ -91,7 +93,16 @@ class Wire:
             "_ready",
             "_settings",
         ),
-        *("_on_replica", "_was_primary", "db", "holder", "node", "none_ran", "used_at"),
+        *(
+            "_on_replica",
+            "_was_primary",
+            "all_refused",
+            "db",
+            "holder",
+            "node",
+            "none_ran",
+            "used_at",
+        ),
     )
 
     def __init__(
@@ -113,7 +124,7 @@ class Wire:
         self._ready = False
         self.db = db
         self.holder: int | None = None
-        self.none_ran = False
+        self.none_ran = self.all_refused = False
         self.used_at = self._opened_at = 0.0
         self._on_replica = self._was_primary = False
 
@@ -206,7 +217,7 @@ class Wire:
 
     def send(self, packed: Iterable[bytes]) -> None:
         """Send packed commands together; ``receive`` reads the replies, before anything else is sent."""
-        self.none_ran = False
+        self.none_ran = self.all_refused = False
         self._send(joined(chain([self._question], packed)))
 
     def receive(
@@ -216,7 +227,8 @@ class Wire:
         replies = self._receive(count, timeout_s)
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
-        self.none_ran = len(refusals) == count and all(map(has_not_run, refusals))
+        self.all_refused = len(refusals) == count
+        self.none_ran = self.all_refused and all(map(has_not_run, refusals))
         if refusals and keep_errors:
             return [
                 self._kept(reply) if isinstance(reply, RedisError) else reply for reply in replies

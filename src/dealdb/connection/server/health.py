@@ -17,7 +17,7 @@ from dealdb.connection.server.info import (
     removes_deals,
     whole,
 )
-from dealdb.connection.server.nodes import NodeHealth, ask_slots, gone, grouped
+from dealdb.connection.server.nodes import NodeHealth, ask_each, ask_slots, gone, grouped
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 
 UNKNOWN = "unknown"
@@ -101,7 +101,7 @@ def ask_server(link: Link) -> ServerHealth:
     Cost
     ----
     Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious. Of a cluster five for
-    each node; one that does not answer is waited for as long as ``retry_deadline_s``.
+    each node, all at once; those that don't answer are waited for as long as ``retry_deadline_s``.
     """
     return ask_nodes(link) if link.settings.cluster else ask_one(link)
 
@@ -198,13 +198,11 @@ def ask_nodes(link: Link) -> ServerHealth:
     links = link.each_node()
     found: dict[str, ServerHealth] = {}
     lost: dict[str, StoreError] = {}
-    for node in links:
-        try:
-            health = ask_one(node)
-        except StoreError as problem:
-            lost[node.address] = problem
+    for node, health in ask_each(links, ask_one):
+        # its address only now: another one may have taken its place
+        if isinstance(health, StoreError):
+            lost[node.address] = health
         else:
-            # only now: another one may have taken its place
             found[node.address] = health
     if not found:
         raise next(iter(lost.values()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from dealdb.errors import AccessDenied, ServerRefused, StoreError
 
 N_SLOTS = 16_384
 Said = TypeVar("Said", bound=Hashable)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +62,36 @@ def dangers_of_all(link: Link) -> list[Danger]:
     if not link.settings.cluster:
         return ask_dangers(link)
     nodes, said, lost = link.each_node(), [], []
-    for node in nodes:
-        try:
-            found = ask_dangers(node)
-        except StoreError as problem:
-            lost.append((node.address, problem))
+    for node, found in ask_each(nodes, ask_dangers):
+        if isinstance(found, StoreError):
+            lost.append((node.address, found))
         else:
             said += [(node.address, danger) for danger in found]
     unasked = {address for address, _ in lost}
     answering = [node for node in nodes if node.address not in unasked]
     away = [gone(address, problem) for address, problem in lost]
     return [*away, *ask_slots(answering), *together(said, len(nodes))]
+
+
+def ask_each(
+    nodes: Sequence[Link], ask: Callable[[Link], Answer]
+) -> list[tuple[Link, Answer | StoreError]]:
+    """Ask all nodes at once, each in a thread: one that hangs holds up none of the others. In their order."""
+
+    def asked(node: Link) -> Answer | StoreError:
+        try:
+            return ask(node)
+        except StoreError as problem:
+            return problem
+
+    # no more than may have a connection: they would wait for those that hang
+    n = min(len(nodes), max((node.settings.max_connections for node in nodes), default=1))
+    threads = ThreadPoolExecutor(max(n, 1), thread_name_prefix="dealdb-nodes")
+    try:
+        return list(zip(nodes, threads.map(asked, nodes), strict=True))
+    finally:
+        # an interrupt waits for nobody
+        threads.shutdown(wait=False)
 
 
 def gone(address: str, problem: StoreError) -> Danger:
@@ -87,16 +108,14 @@ def ask_slots(nodes: Sequence[Link]) -> list[Danger]:
     Of nodes that say the same there is but one danger.
     """
     found: list[tuple[str, Danger]] = []
-    for node in nodes:
-        try:
-            told = parse_info(node.call("CLUSTER", "INFO", retry=True))
-        except (AccessDenied, ServerRefused):
+    for node, told in ask_each(nodes, lambda each: each.call("CLUSTER", "INFO", retry=True)):
+        if isinstance(told, AccessDenied | ServerRefused):
             # what a user may not ask is not known
             continue
-        except StoreError as problem:
-            found.append(("", gone(node.address, problem)))
+        if isinstance(told, StoreError):
+            found.append(("", gone(node.address, told)))
             continue
-        found.extend((node.address, danger) for danger in _of_slots(told))
+        found.extend((node.address, danger) for danger in _of_slots(parse_info(told)))
     return together(found, len(nodes))
 
 

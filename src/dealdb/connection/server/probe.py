@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeAlias
 
+from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.fork import renew_in_child
 from dealdb.connection.pool import Pool
@@ -17,30 +16,45 @@ from dealdb.errors import PoolTimeout, ServerRefused, StoreError
 # the caller is promised an answer within a second; the rest is for the thread to start and the verdict to come back
 ANSWER_WITHIN_S = 0.8
 
-Find: TypeAlias = Callable[[], Endpoint | None]
-
 
 class _Ask(threading.Thread):
-    """One PING in a thread of its own, for a look-up of a host name can't be given a deadline."""
+    """A PING to each server, in a thread of its own, for a look-up of a host name can't be given a deadline."""
 
-    def __init__(self, pool: Pool, find: Find) -> None:
+    def __init__(self, pool: Pool, slots: SlotMap | None) -> None:
         super().__init__(name="dealdb-probe", daemon=True)
         self._pool = pool
-        self._find = find
+        self._slots = slots
         self.began = time.monotonic()
         self.verdict: bool | None = None
+        # whether the answers to other callers say as much as its own would
+        self.is_like_others = True
 
     def run(self) -> None:
         with contextlib.suppress(PoolTimeout):
-            self.verdict = self._ping()
+            self.verdict = self._ping(None) if self._slots is None else self._ping_all(self._slots)
 
-    def _ping(self) -> bool:
+    def _ping_all(self, slots: SlotMap) -> bool:
         try:
-            wire = self._pool.checkout(self._pool.db, ANSWER_WITHIN_S, self._find())
+            nodes = slots.primaries()
+        except StoreError:
+            return False
+        gone = next((node for node in nodes if not self._ping(node)), None)
+        if gone is None:
+            return True
+        # another one may have its place, and is asked the next time
+        with contextlib.suppress(StoreError):
+            slots.refresh(avoid=gone)
+        return False
+
+    def _ping(self, node: Endpoint | None) -> bool:
+        try:
+            wire = self._pool.checkout(self._pool.db, ANSWER_WITHIN_S, node)
         except PoolTimeout:
             raise
         except StoreError:
             return False
+        # others may have been answered by another node
+        self.is_like_others = node is None
         try:
             if not wire.is_sound():
                 wire.connect(ANSWER_WITHIN_S)
@@ -52,12 +66,13 @@ class _Ask(threading.Thread):
             return is_missing_right(error)
         finally:
             self._pool.release(wire)
+        self.is_like_others = True
         return True
 
 
 class Probe:
     """
-    Asks a server whether it is there; at most one asking thread and one socket at a time.
+    Asks a server, or each node of a cluster, whether it is there; at most one asking thread and one socket at a time.
 
     A caller that comes while an earlier question is still open waits for that one: a host that hangs would
     otherwise gather threads, and take one socket of the pool for each.
@@ -66,13 +81,13 @@ class Probe:
     ----------
     pool
         Of the sockets.
-    find
-        Names the node of a cluster to ask; None where there are no nodes.
+    slots
+        Of a cluster, who has them; else None.
     """
 
-    def __init__(self, pool: Pool, find: Find = lambda: None) -> None:
+    def __init__(self, pool: Pool, slots: SlotMap | None = None) -> None:
         self._pool = pool
-        self._find = find
+        self._slots = slots
         self.renew()
         renew_in_child(self)
 
@@ -94,12 +109,14 @@ class Probe:
             # an earlier question may have been answered no before the server came back
             if asking.verdict or asking.is_alive() or asking.began >= began:
                 break
-        return asking.verdict or (asking.verdict is None and self._pool.answered_at >= began)
+        if asking.verdict is None and asking.is_like_others:
+            return self._pool.answered_at >= began
+        return bool(asking.verdict)
 
     def _join(self) -> _Ask:
         with self._lock:
             asking = self._asking
             if asking is None or not asking.is_alive():
-                asking = self._asking = _Ask(self._pool, self._find)
+                asking = self._asking = _Ask(self._pool, self._slots)
                 asking.start()
             return asking

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 from zlib import crc32
 
 from dealdb.connection import Link
-from dealdb.errors import ServerRefused, StoreError
+from dealdb.errors import ServerRefused, ServerUnavailable, StoreError
 from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import from_epoch_ms
 from dealdb.store.commit.change import Change, Lazily, Reply
@@ -139,9 +139,12 @@ class CommitScript:
         self, commands: Sequence[_Command], wait: Wait
     ) -> tuple[list[Any], bool]:
         *answers, waited = self._link.calls([*commands, wait], keep_errors=True)
-        for answer in answers:
-            if isinstance(answer, StoreError):
-                raise answer
+        refusals = [answer for answer in answers if isinstance(answer, StoreError)]
+        if refusals:
+            # of several, the others may have been carried out
+            has_rest = len(refusals) < len(answers)
+            refusals[0].sent = has_rest and isinstance(refusals[0], ServerUnavailable)
+            raise refusals[0]
         # a repeat has written nothing, on this connection
         wrote = all(status == b"ok" for status, *_ in answers)
         return answers, wrote and is_reached(wait, waited)

@@ -13,7 +13,7 @@ from dealdb.model.schema import Field, Schema
 from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.durability import Durability
 from dealdb.store.deal import Deal, deal_from
-from dealdb.store.hashes import as_dict
+from dealdb.store.hashes import as_dict, as_texts
 from dealdb.store.keys import Keys, check_format
 from dealdb.store.partitions.begin import Beginning
 from dealdb.store.partitions.layout import partition_of
@@ -278,8 +278,8 @@ class PartitionedReads(PartitionedPast):
     # texts besides the deals -----------------------------------------------------------------------
 
     def saved_queries(self) -> dict[str, str]:
-        """Texts of the saved queries by name. One round trip."""
-        return self._head.saved_queries()
+        """Texts of the saved queries by name. One round trip; some more where there are none."""
+        return as_texts(self.ask_besides("HGETALL", self._head.keys.queries))
 
     def save_query(self, name: str, text: str) -> None:
         """Keep a query's text; see ``Store.save_query``."""
@@ -288,13 +288,31 @@ class PartitionedReads(PartitionedPast):
 
     def forget_query(self, name: str) -> bool:
         """Remove a saved query; whether there was one. One round trip."""
-        return self._head.forget_query(name)
+        if self._head.forget_query(name):
+            return True
+        self._read([])
+        return False
 
     def table(self, name: str, columns: Sequence[str]) -> SmallTable:
         """A small table beside the deals; see ``Store.table``."""
         from dealdb.store.tables.table import SmallTable
 
-        return SmallTable(self.link, self.keys, name, columns, before_change=self._ensure_begun)
+        return SmallTable(
+            self.link,
+            self.keys,
+            name,
+            columns,
+            ask=self.ask_besides,
+            before_change=self._ensure_begun,
+        )
+
+    def ask_besides(self, *command: str) -> Any:
+        """As of a ``Store``; where there is nothing, one round trip more asks how the collection is made."""
+        found = self._head.ask_besides(*command)
+        if not found:
+            # nothing was saved yet; or the collection was emptied, and is made otherwise by now
+            self._read([])
+        return found
 
     def _ensure_begun(self) -> None:
         """What is kept beside the deals is found only in a collection that says how many partitions it has."""

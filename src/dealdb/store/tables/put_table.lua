@@ -6,10 +6,11 @@
 --       4 text behind it   5 time of the change before, milliseconds since 1970 (0: none)
 -- Returns  {'ok', time}   done
 --          {'changed'}    the table is another one by now
---          {'restoring'}  a restore of the collection is under way
+--          {'other', format}  a restore of the collection is under way, or it is made of partitions by now
 
 local call = redis.call
-if call('HGET', KEYS[2], 'format') == 'restore' then return {'restoring'} end
+local form = call('HGET', KEYS[2], 'format')
+if form == 'restore' or form == 'partitions' then return {'other', form} end
 local found = call('HGET', KEYS[1], ARGV[1])
 if (found and redis.sha1hex(found) or '') ~= ARGV[2] then return {'changed'} end
 local now = call('TIME')

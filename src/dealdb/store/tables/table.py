@@ -164,6 +164,8 @@ class SmallTable:
         ``"rates"`` or ``"quotas"``.
     columns
         Its columns; the last is the value, the others the key.
+    ask
+        Sends a read, and refuses a collection that is made otherwise by now.
     before_change
         Called before each change.
     """
@@ -175,8 +177,10 @@ class SmallTable:
         name: str,
         columns: Sequence[str],
         *,
+        ask: Callable[..., Any],
         before_change: Callable[[], None] = lambda: None,
     ) -> None:
+        self._ask = ask
         self._before_change = before_change
         self._link = link
         self._keys = keys
@@ -201,7 +205,7 @@ class SmallTable:
         return self._parsed(self._text())
 
     def _text(self) -> bytes | None:
-        found: bytes | None = self._link.call("HGET", self._keys.queries, self._field, retry=True)
+        found: bytes | None = self._ask("HGET", self._keys.queries, self._field)
         return found
 
     def _parsed(self, text: bytes | None) -> KeptRows:
@@ -249,8 +253,11 @@ class SmallTable:
         raise StoreError(msg)
 
     def forget(self) -> bool:
-        """Remove it with its versions; whether there was one. One round trip."""
-        return bool(self._link.call("HDEL", self._keys.queries, self._field, retry=True))
+        """Remove it with its versions; whether there was one. One round trip, and another where there was none."""
+        if self._link.call("HDEL", self._keys.queries, self._field, retry=True):
+            return True
+        self._ask("HLEN", self._keys.queries)
+        return False
 
     def _check_size(self, table: KeptRows) -> None:
         if table.rows.height > MOST_ROWS:
@@ -268,8 +275,8 @@ class SmallTable:
         answer = self._link.call(
             "EVAL", _PUT, len(keys), *keys, self._field, known, *then, last, retry=True
         )
-        if answer[0] == b"restoring":
-            raise wrong_format(self._keys, b"restore")
+        if answer[0] == b"other":
+            raise wrong_format(self._keys, answer[1])
         return bool(answer[0] == b"ok")
 
 

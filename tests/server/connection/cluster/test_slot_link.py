@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
+from typing import Any
 
 import pytest
 
-from clusters import PATIENT, Cluster, say
+from clusters import N_SLOTS, PATIENT, Cluster, id_of, say
 from connected import eventually, replicated
 from dealdb.connection import RedisConnection
 from dealdb.connection.cluster.cluster_link import slot_of
 from dealdb.connection.cluster.slot_link import SlotLink
+from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.server.measuring import sockets_accepted
-from dealdb.errors import ConfigError, PoolTimeout, ServerUnavailable, StoreError
+from dealdb.errors import (
+    AccessDenied,
+    ConfigError,
+    PoolTimeout,
+    ServerRefused,
+    ServerUnavailable,
+    StoreError,
+)
 from servers import Server, free_port
 
 KEY, OTHER = "{a}key", "{a}other"
@@ -79,6 +90,40 @@ def test_while_a_slot_moves_its_keys_are_asked_for_on_both_sides(
     assert connection._slots.node_of(slot).port == pair.owner(slot).port
     pair.end_move(slot, to)
     assert link.call("INCR", KEY) == 6
+
+
+def test_nodes_that_send_a_command_to_one_another_give_no_reply(
+    pair: Cluster, connection: RedisConnection
+) -> None:
+    """Nothing has run, and a list of replies with their refusals has nothing else to say."""
+    slot = slot_of(KEY)
+    to, owner = pair.other(slot), pair.owner(slot)
+    # the other one was never told
+    say(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id_of(to))
+    with RedisConnection().connect_url(pair.url, retry_deadline_s=0.3) as hasty:
+        link = slot_link(hasty, slot)
+        for keep_errors in (False, True):
+            with pytest.raises(ServerRefused, match="don't agree") as caught:
+                link.calls([("INCR", KEY), ("INCR", OTHER)], keep_errors=keep_errors)
+            assert not caught.value.sent
+    told = threading.Timer(0.3, say, (to, "CLUSTER", "SETSLOT", slot, "IMPORTING", id_of(owner)))
+    told.start()
+    assert slot_link(connection, slot).calls([("INCR", KEY)], keep_errors=True) == [1]
+    told.join()
+
+
+def test_a_right_that_a_slot_on_its_way_takes_is_named(pair: Cluster) -> None:
+    for node in pair.nodes:
+        say(node, "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all", "-asking")
+    slot = slot_of(KEY)
+    pair.begin_move(slot, pair.other(slot))
+    url = pair.url.replace("://", "://ann:pw@")
+    with RedisConnection().connect_url(url) as connection:
+        link = slot_link(connection, slot)
+        with pytest.raises(AccessDenied, match="asking"):
+            link.calls([("INCR", KEY)])
+        with pytest.raises(AccessDenied, match="asking"):
+            link.call("INCR", KEY)
 
 
 def test_keys_on_both_sides_at_once_are_waited_for(
@@ -266,6 +311,35 @@ def test_an_answer_of_a_primary_that_was_replaced_while_it_froze_does_not_count(
         assert reads.result() == [None, b"2", None]
 
 
+def test_an_answer_of_a_node_that_was_replaced_while_it_got_a_slot_does_not_count(
+    new_server: Callable[..., Server],
+) -> None:
+    """What it was told after an ASKING is lost with it, though the slot was never its own."""
+    cluster = Cluster(new_server)
+    slot = slot_of(KEY)
+    to = cluster.other(slot)
+    # patient, so that it still waits when the node wakes up
+    with (
+        RedisConnection().connect_url(cluster.url, socket_timeout_s=40.0) as connection,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        link = slot_link(connection, slot)
+        link.call("PING")
+        cluster.begin_move(slot, to)
+        open_sockets(connection, Endpoint(to.host, to.port), 1)
+        assert replicated(to)
+        own = next(n for n in range(0, N_SLOTS, 500) if cluster.owner(n) is to)
+        to.freeze()
+        try:
+            change = pool.submit(link.call, "SET", KEY, "late")
+            cluster.wait_for_another(own, to)
+        finally:
+            to.thaw()
+        with pytest.raises(ServerUnavailable, match="answered late") as caught:
+            change.result()
+        assert caught.value.sent
+
+
 def open_sockets(connection: RedisConnection, node: Endpoint, n: int) -> None:
     """Have so many idle ones to a node."""
     pool, all_have_one = connection._open_pool, threading.Barrier(n)
@@ -302,6 +376,92 @@ def test_a_node_that_did_not_answer_is_doubted_for_a_while(
     to = pair.other(slot)
     pair.move(slot, to)
     assert link.call("GET", KEY) == b"1"
+
+
+def test_an_answer_counts_though_nobody_tells_whether_the_node_still_has_the_slot(
+    pair: Cluster,
+) -> None:
+    """A right that is withdrawn meanwhile is no word on a change that has run."""
+    for node in pair.nodes:
+        say(node, "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all")
+    slot = slot_of(KEY)
+    with RedisConnection().connect_url(pair.url.replace("://", "://ann:pw@")) as connection:
+        link, slots = slot_link(connection, slot), connection._slots
+        assert slots is not None
+        assert link.call("INCR", KEY) == 1
+        for node in pair.nodes:
+            say(node, "ACL", "SETUSER", "ann", "-cluster")
+        slots.doubt(slots.node_of(slot))
+        assert link.call("INCR", KEY) == 2
+        assert link.calls([("INCR", KEY), ("INCR", KEY)]) == [3, 4]
+
+
+def test_a_node_whose_name_nobody_knows_any_more_is_replaced(
+    new_server: Callable[..., Server], flavor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a name is there as long as its node runs."""
+    if flavor == "redis62":
+        pytest.skip("its nodes have no names")
+    names, gone, look_up = count(), set[str](), socket.getaddrinfo
+
+    def find(host: Any, *more: Any, **named: Any) -> Any:
+        if host in gone:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        is_node = isinstance(host, str) and host.endswith(".test")
+        return look_up("127.0.0.1" if is_node else host, *more, **named)
+
+    def start(*options: str) -> Server:
+        named = ("--cluster-announce-hostname", f"node{next(names)}.test")
+        return new_server(*options, *named, "--cluster-preferred-endpoint-type", "hostname")
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    cluster, slot = Cluster(start), slot_of(KEY)
+    with RedisConnection().connect_url(cluster.url, **PATIENT) as connection:
+        link, slots = slot_link(connection, slot), connection._slots
+        assert slots is not None
+        old = cluster.owner(slot)
+        assert eventually(lambda: is_named(slots, slot))
+        link.call("SET", KEY, "1")
+        assert replicated(old)
+        gone.add(slots.node_of(slot).host)
+        old.kill()
+        assert link.call("INCR", KEY) == 2
+
+
+def is_named(slots: SlotMap, slot: int) -> bool:
+    """Whether the nodes have told each other what they are called."""
+    slots.refresh()
+    return slots.node_of(slot).host.endswith(".test")
+
+
+def test_a_node_that_stands_still_while_the_map_is_asked_for_holds_nobody_up(
+    pair: Cluster,
+) -> None:
+    """Neither its answer is waited for nor that to a login."""
+    for node in pair.nodes:
+        say(node, "CONFIG", "SET", "cluster-node-timeout", 60_000)
+        say(node, "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all")
+    url = pair.url.replace("://", "://ann:pw@")
+    with RedisConnection().connect_url(url, socket_timeout_s=100.0) as connection:
+        slots = connection._slots
+        assert slots is not None
+        asked, other = slots.primaries()
+        frozen = next(node for node in pair.nodes if node.port == asked.port)
+        with frozen.frozen(), ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(slots._ask_since, time.monotonic(), other)
+            try:
+                assert eventually(asking.done)
+            finally:
+                frozen.thaw()
+            asking.result()
+
+
+def test_a_node_that_is_in_no_cluster_does_not_tell_the_map(pair: Cluster) -> None:
+    """As one that has left it, but still stands in the URL."""
+    lone = pair._new_node()
+    url = f"redis+cluster://{lone.host}:{lone.port},{pair.nodes[0].host}:{pair.nodes[0].port}/"
+    with RedisConnection().connect_url(url) as connection:
+        assert connection.link().call("SET", KEY, 1) == b"OK"
 
 
 def test_what_a_cluster_is_not(pair: Cluster, connection: RedisConnection) -> None:

@@ -76,6 +76,19 @@ def test_nodes_are_asked_by_their_host_names(secured: Cluster, certificate: Path
 
 
 @pytest.mark.parametrize("secured", [()], indirect=True)
+def test_a_node_that_has_joined_is_asked_by_its_host_name(
+    secured: Cluster, certificate: Path
+) -> None:
+    """The node that had the slot names it by its address, which no map has told before."""
+    with RedisConnection().connect_url(url_of(secured), tls_ca=certificate) as connection:
+        link = connection.link()
+        link.call("SET", KEY, 1)
+        secured.move(slot_of(KEY), secured.add_primary())
+        assert link.call("INCR", KEY) == 2
+        assert link.calls([("INCR", KEY), ("INCR", KEY)]) == [3, 4]
+
+
+@pytest.mark.parametrize("secured", [()], indirect=True)
 def test_a_node_whose_certificate_is_for_another_name_is_not_asked(
     secured: Cluster, certificate: Path
 ) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from cli_runs import Run, run_fixture
-from clusters import Cluster, say, state_of
-from connected import eventually
+from clusters import NODE_TIMEOUT_MS, Cluster, say, state_of
+from connected import eventually, replicated
 from dealdb import DealDatabase
 from dealdb.connection import RedisConnection
 from servers import Server
@@ -115,6 +116,51 @@ def test_a_node_that_is_gone_is_told(cluster: Cluster) -> None:
             if node is not gone:
                 node.kill()
         assert not db.health().reachable
+
+
+def test_a_node_that_hangs_holds_up_the_health_of_no_other(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        say(node, "CONFIG", "SET", "cluster-node-timeout", 60_000)
+    with (
+        RedisConnection().connect_url(cluster.url, socket_timeout_s=100.0) as connection,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        assert connection.is_connected()
+        hanging, *others = cluster.primaries
+        for node in others:
+            say(node, "CONFIG", "RESETSTAT")
+        with hanging.frozen():
+            asking = threads.submit(connection.health)
+            try:
+                assert eventually(lambda: all(map(was_asked, others)))
+                assert not asking.done()
+            finally:
+                hanging.thaw()
+        assert all(node.reachable for node in asking.result().nodes)
+
+
+def was_asked(node: Server) -> bool:
+    with node.client() as client:
+        return int(client.info("commandstats").get("cmdstat_ping", {}).get("calls", 0)) > 0
+
+
+def test_it_is_connected_if_all_nodes_answer(new_server: Callable[..., Server]) -> None:
+    cluster = Cluster(new_server)
+    with RedisConnection().connect_url(cluster.url, **IMPATIENT) as connection:
+        assert connection.is_connected()
+        for node in cluster.primaries:
+            say(node, "CONFIG", "SET", "cluster-node-timeout", 60_000)
+        for node in cluster.primaries:
+            with node.frozen():
+                assert not connection.is_connected()
+            assert eventually(connection.is_connected)
+        for node in cluster.nodes:
+            say(node, "CONFIG", "SET", "cluster-node-timeout", NODE_TIMEOUT_MS)
+        old = cluster.owner(0)
+        assert replicated(old)
+        old.kill()
+        # its replica takes its place, though nobody sends a command
+        assert eventually(connection.is_connected)
 
 
 def test_changes_that_no_replica_has_are_warned_of(new_server: Callable[..., Server]) -> None:

@@ -140,6 +140,37 @@ def test_a_program_that_takes_it_to_have_others_writes_nothing(server: Server, t
         assert sorted(client.keys("*")) == sorted(before)
 
 
+@pytest.mark.parametrize(("first", "then"), [(1, 4), (4, 1)])
+def test_what_is_kept_besides_the_deals_is_not_empty_but_elsewhere(
+    server: Server, client: Any, first: int, then: int
+) -> None:
+    """Nobody takes quotas, rates and saved queries that he can't find for none, or writes them where nobody looks."""
+    quota = {"key": "Ann", "period": "2026-Q1", "amount": "100", "currency": "EUR"}
+    with opened(server, partitions=first) as old:
+        old.save_deal({"id": 1, "amount": 1})
+        old.query.save("mine", "amount > 1")
+        old.quotas.load([quota])
+        client.flushall()
+        with opened(server, partitions=then) as new:
+            new.save_deal({"id": 2, "amount": 1})
+            new.query.save("others", "amount > 2")
+            before = sorted(client.keys("*"))
+            for use in (
+                old.query.saved,
+                lambda: old.query.save("mine", "amount > 1"),
+                lambda: old.query.forget("mine"),
+                old.quotas.frame,
+                old.rates.frame,
+                lambda: old.quotas.load([quota]),
+                old.quotas.clear,
+                lambda: old.quotas.clear(forget=True),
+            ):
+                with pytest.raises(StoreDamaged, match="open the database again"):
+                    use()
+            assert sorted(client.keys("*")) == before
+            assert list(new.query.saved()) == ["others"]
+
+
 def test_a_database_that_was_emptied_begins_again(server: Server) -> None:
     with opened(server, partitions=4) as db, server.client() as client:
         for number in range(8):
