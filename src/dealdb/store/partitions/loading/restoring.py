@@ -56,9 +56,11 @@ def restore_all(
     """
     begun = time.perf_counter()
     number_of = partial(partition_of, partitions=partitions)
-    with open_backup(path, tell) as file, divided(file, partitions, number_of, tell) as whole:
-        restore = _Restore(link, Keys(collection), beginning, whole.pieces, tell)
-        cleared, queries = restore.run()
+    with open_backup(path, tell) as file:
+        file.check_places(partial(partition_of, partitions=len(file.pieces)))
+        with divided(file, partitions, number_of, tell) as whole:
+            restore = _Restore(link, Keys(collection), beginning, whole.pieces, tell)
+            cleared, queries = restore.run()
     seconds = time.perf_counter() - begun
     return restored_of(whole.pieces, path, Keys(collection), queries, cleared, seconds)
 
