@@ -8,16 +8,18 @@ what they say.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dealdb.errors import BackupError
+from dealdb.model.schema import Schema
 from dealdb.store.backup.contents import Many, unpack_done
 from dealdb.store.backup.files import opened
 from dealdb.store.backup.parts import DONE, FORMAT_OF_MANY, HEAD, MANY, Part, PartReader
 from dealdb.store.backup.piece import Backup, must, reading
 from dealdb.store.backup.reports import BackupReport, Tell, quietly, report_of
+from dealdb.store.leaving import covers
 
 
 class BackupFile:
@@ -39,6 +41,45 @@ class BackupFile:
         self.digest, self.size = reader.digest, reader.size
         for piece in self.pieces:
             piece.check(tell)
+        with reading(self._reader, None):
+            self._check_together()
+
+    def _check_together(self) -> None:
+        """That the pieces are those of one collection, of which each partition has what the first one has had."""
+        head, n = self.pieces[0], len(self.pieces)
+        for number, piece in enumerate(self.pieces):
+            must(piece.head.collection == head.head.collection, f"partition {number} is of another collection")
+            if piece.end.generation is None:
+                continue
+            own = piece.end.generation.schema
+            must(own.partitions == n, f"partition {number} is one of {own.partitions}, not of {n}")
+            leads = head.end.generation.schema if head.end.generation else Schema(0, ())
+            must(
+                own.version <= leads.version and covers(leads, own),
+                f"partition {number} has fields that the first one has not",
+            )
+
+    def check_places(self, number_of: Callable[[str], int]) -> None:
+        """
+        See to it that no piece is in the place of another.
+
+        Another program may have had a deal committed to a partition that it does not belong to; not all of one.
+
+        Parameters
+        ----------
+        number_of
+            Which of its pieces a deal is in, by its id.
+
+        Raises
+        ------
+        BackupError
+            If one has deals, and none of them belongs to it.
+        """
+        for number, piece in enumerate(self.pieces):
+            ids = piece.ids().drop_nulls()
+            is_here = ids.is_empty() or any(number_of(deal) == number for deal in ids)
+            with reading(self._reader, None):
+                must(is_here, f"what is in the place of partition {number} is another one")
 
     def _gather(self, tell: Tell) -> None:
         """Compare all checksums, and note where the parts are."""

@@ -8,7 +8,8 @@ another has begun meanwhile.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from itertools import chain
@@ -58,6 +59,7 @@ class Claim:
         self._link = link
         self._keys = keys
         self.token = token or secrets.token_hex(8)
+        self._held_at = 0.0
 
     def take(self, *, again: bool = False) -> bool:
         """
@@ -128,8 +130,13 @@ class Claim:
 
     def clear(self) -> int:
         """Remove what this restore or one before it has written; returns how many keys."""
-        found = scan_names(self._link, self._keys)
-        return sum(map(self.clear_deals, found)) + self.clear_rest()
+        return sum(map(self.clear_deals, self._pages())) + self.clear_rest()
+
+    def _pages(self) -> Iterator[list[bytes]]:
+        for names in scan_names(self._link, self._keys):
+            # a scan of all keys of a large database takes longer than it is held
+            self.go_on()
+            yield names
 
     def clear_deals(self, names: Sequence[bytes]) -> int:
         """Remove those of these hashes that a restore has written; returns how many."""
@@ -145,15 +152,19 @@ class Claim:
         n_removed = 0
         for start in range(0, len(names), _REMOVED):
             some = names[start : start + _REMOVED]
-            about: tuple[Argument, ...] = (2 + len(some), self._keys.meta, self._keys.lease, *some)
-            reply = self._link.call("EVAL", _CLEAR, *about, self.token, LEASE_MS, which, retry=True)
-            self.heed(reply)
-            n_removed += len(some) - int(reply[1])
+            n_removed += len(some) - self._cleared(some, which)
         return n_removed
+
+    def _cleared(self, some: Sequence[str | bytes], which: str) -> int:
+        """Remove some keys, and hold the claim for longer; how many stay."""
+        about: tuple[Argument, ...] = (2 + len(some), self._keys.meta, self._keys.lease, *some)
+        reply = self._link.call("EVAL", _CLEAR, *about, self.token, LEASE_MS, which, retry=True)
+        self.heed(reply)
+        return int(reply[1])
 
     def demand_empty(self) -> None:
         """That no deal is there."""
-        found = next(chain.from_iterable(scan_names(self._link, self._keys)), None)
+        found = next(chain.from_iterable(self._pages()), None)
         if found is not None:
             raise self.holds(found.decode(errors="replace"))
 
@@ -173,6 +184,13 @@ class Claim:
     def hold(self) -> None:
         """Hold it for longer."""
         self.heed(self._link.call(*self.put([], [], []), retry=True))
+
+    def go_on(self) -> None:
+        """Hold it for longer where it was not for a while, as far as a full server lets it; often no round trip."""
+        now = time.monotonic()
+        if now - self._held_at > LEASE_MS / 10_000:
+            self._cleared([], "all")
+            self._held_at = now
 
     def put(
         self, ids: Sequence[str], fields: Sequence[str], texts: Sequence[Sequence[bytes | None]]

@@ -171,7 +171,9 @@ class Many:
         many = cls(**json.loads(payload))
         texts = (many.program, many.collection)
         _check(all(type(text) is str for text in texts), "a text in its head is not one")
-        _check(type(many.partitions) is int and many.partitions > 1, "it has no partitions")
+        n = many.partitions
+        _check(type(n) is int and n > 1, "it has no partitions")
+        _check(n.bit_count() == 1, f"no collection has {n} partitions")
         return many
 
 

@@ -95,6 +95,10 @@ class Definitions:
         """Whether this is the version of the schema as last seen."""
         return (schema_version or b"").decode(errors="replace") == self._known.schema_version
 
+    def has_other_stages(self, pipeline: Pipeline) -> bool:
+        """Whether these are not the stages as last seen; no round trip."""
+        return self._cached is not None and self._cached.pipeline != pipeline
+
     def refresh(self) -> Definitions:
         """Read both again. One round trip."""
         self._refresh()

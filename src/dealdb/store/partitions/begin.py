@@ -18,6 +18,8 @@ if form then return form end
 redis.call('HSET', KEYS[1], 'format', ARGV[1])
 return ARGV[1]
 """
+# removes a layout, as long as it is this one
+_UNDO = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 
 class Beginning:
@@ -42,6 +44,8 @@ class Beginning:
         self._keys = keys
         self._partitions = partitions
         self._seen: bytes | None = None
+        # what this program would have the layout be, by which it knows its own
+        self._own = Layout.new(partitions).to_json()
 
     @property
     def looks(self) -> list[tuple[str, ...]]:
@@ -91,10 +95,31 @@ class Beginning:
         # from here on no program begins one without partitions
         claim = ("EVAL", _CLAIM, 1, self._keys.meta, FORMAT_OF_PARTITIONS)
         if self._link.call(*claim, retry=True) == FORMAT_OF_PARTITIONS:
-            text = Layout.new(self._partitions).to_json()
-            self._link.call("SET", self._keys.layout, text, "NX", retry=True)
+            self._link.call("SET", self._keys.layout, self._own, "NX", retry=True)
         layout, form = self._link.calls(self.looks, retry=True)
         self.check(layout, form)
+
+    def undo(self, *, is_left: bool) -> None:
+        """
+        Have the collection be one that has not begun, where this program began it and nothing was committed since.
+
+        Parameters
+        ----------
+        is_left
+            Whether it may be another program that began it, and has died: then any layout of this number will do.
+
+        Cost
+        ----
+        Three round trips; one where there is nothing to do.
+        """
+        layout, form = self._link.calls(self.looks, retry=True)
+        if layout is None:
+            return
+        is_own = layout == self._own.encode()
+        if is_own or (is_left and layout_in(self._link, self._keys, layout, form) == self._partitions):
+            # in this order, what is cut off in the middle is a beginning that was cut off
+            self._link.call("EVAL", _UNDO, 1, self._keys.layout, layout, retry=True)
+            self._link.call("DEL", self._keys.meta, retry=True)
 
     def _is_open(self) -> bool:
         """Whether nobody has begun it, with partitions or without."""

@@ -188,7 +188,14 @@ class PartitionedStore(PartitionedReads):
     def _repair(self) -> PartitionedRepair:
         from dealdb.store.partitions.upkeep.mending import PartitionedRepair
 
-        return PartitionedRepair(self.link, self._partitions, self.reshape().finish)
+        return PartitionedRepair(self.link, self._partitions, self._finish)
+
+    def _finish(self) -> None:
+        """Go on with what a process that died between two partitions has begun: a field that leaves, other stages."""
+        self.reshape().finish()
+        looks = [("HGET", part.keys.meta, "pipeline_version") for part in self._partitions]
+        if len(set(self.link.calls(looks, retry=True))) > 1:
+            self._follow()
 
     def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:
         """Write all partitions into one file, each as of one commit; see ``taking.take_all``."""

@@ -165,7 +165,12 @@ class PartitionedReads(PartitionedPast):
             from dealdb.store.replica.snapshot import nothing
 
             return nothing(Schema.standard(self.partitions))
-        return self._joined.snapshot(newest, names)
+        found = self._joined.snapshot(newest, names)
+        definitions = self._head.definitions
+        if definitions.has_other_stages(self._head.own_pipeline):
+            # a save by who was shown these stages goes by them, also where a partition has not got them yet
+            definitions.refresh()
+        return found
 
     @property
     def _joined(self) -> JoinedColumns:

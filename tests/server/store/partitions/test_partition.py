@@ -16,6 +16,7 @@ from dealdb.connection import round_trips
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.keys import Keys
 from dealdb.store.partitions.layout import partition_of, tag_of
+from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.partitioned import PartitionedStore
 from servers import Server
 
@@ -274,3 +275,26 @@ def test_threads_that_save_and_query_at_once(db: DealDatabase, other: DealDataba
     for each in (db, other):
         assert each.query.sql("SELECT sum(amount), count(*) FROM deals").rows() == [(240, 240)]
         assert len(each) == 240
+
+
+def test_who_was_shown_stages_saves_by_them(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the process that changed them died before all partitions had them."""
+    stages = (Stage("Demo", Kind.OPEN), Stage("Signed", Kind.OPEN))
+    with (
+        DealDatabase.from_url(server.url, partitions=4) as db,
+        DealDatabase.from_url(server.url, partitions=4) as other,
+    ):
+        db.set_pipeline(Pipeline(stages))
+        for n in range(12):
+            other.save_deal({"id": n, "stage": "Demo"})
+        with monkeypatch.context() as patched:
+            # as far as the head's commit
+            patched.setattr(Partition, "follow", lambda _: None)
+            db.set_pipeline(Pipeline((stages[0], Stage("Signed", Kind.WON))))
+        other.query.count("stage = 'Demo'")
+        for n in range(12):
+            other.save_deal({"id": n, "stage": "Signed"})
+        assert other.query.find("closed IS NOT NULL").height == 12
+        assert other.check().ok

@@ -17,7 +17,7 @@ from pathlib import Path
 from dealdb.connection import Link
 from dealdb.errors import StoreError
 from dealdb.store.backup.checking import open_backup
-from dealdb.store.backup.claim import LEASE_MS, Claim
+from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.dividing import divided
 from dealdb.store.backup.piece import Backup
 from dealdb.store.backup.reports import RestoreReport, Tell
@@ -56,9 +56,11 @@ def restore_all(
     """
     begun = time.perf_counter()
     number_of = partial(partition_of, partitions=partitions)
-    with open_backup(path, tell) as file, divided(file, partitions, number_of, tell) as whole:
-        restore = _Restore(link, Keys(collection), beginning, whole.pieces, tell)
-        cleared, queries = restore.run()
+    with open_backup(path, tell) as file:
+        file.check_places(partial(partition_of, partitions=len(file.pieces)))
+        with divided(file, partitions, number_of, tell) as whole:
+            restore = _Restore(link, Keys(collection), beginning, whole.pieces, tell)
+            cleared, queries = restore.run()
     seconds = time.perf_counter() - begun
     return restored_of(whole.pieces, path, Keys(collection), queries, cleared, seconds)
 
@@ -81,7 +83,6 @@ class _Restore:
             Restorer(link, part, piece, claim, self._going_on)
             for part, piece, claim in zip(self._parts, pieces, self._claims, strict=True)
         ]
-        self._held_at = 0.0
 
     def run(self) -> tuple[int, int]:
         """Keys that were left over from another restore, and saved queries that were restored."""
@@ -124,15 +125,13 @@ class _Restore:
 
     def _going_on(self, _phase: str, _done: int, _total: int, _unit: str) -> None:
         """Hold the claim to the head for longer: by it others know that this goes on."""
-        now = time.monotonic()
-        if now - self._held_at > LEASE_MS / 10_000:
-            self._claims[0].hold()
-            self._held_at = now
+        self._claims[0].go_on()
 
     def _hashes(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, list[bytes]]]:
         """Keys of deals, with the claim to their partition; one scan for all."""
         by_prefix = {claim.deal_prefix.encode(): claim for claim in claims}
         for names in scan_names(self._link, self._keys):
+            self._claims[0].go_on()
             found: dict[bytes, list[bytes]] = {}
             for name in names:
                 found.setdefault(name[: name.find(b":", name.find(b"}")) + 1], []).append(name)
@@ -163,8 +162,6 @@ class _Restore:
             self._clear([head, *taken])
             for claim in taken:
                 claim.leave()
-            # without commits it need not have as many partitions for good; in this order, what is cut off in the middle
-            # is a beginning that was cut off
-            self._link.call("DEL", self._keys.layout, retry=True)
-            self._link.call("DEL", self._keys.meta, retry=True)
+            # without commits it need not have as many partitions for good
+            self._beginning.undo(is_left=is_left)
             head.leave()

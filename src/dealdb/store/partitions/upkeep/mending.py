@@ -39,7 +39,7 @@ class PartitionedRepair:
     partitions
         All of them, the head first.
     finish
-        Goes on with fields that leave.
+        Goes on with fields that leave, and with stages that some do not have yet.
     """
 
     def __init__(

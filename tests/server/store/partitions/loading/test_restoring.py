@@ -674,3 +674,110 @@ def test_from_one_server_to_a_cluster_and_back(
                 assert_same(one, back)
                 for metric in METRICS:
                     assert_frame_equal(metric(one), metric(back), check_row_order=False)
+
+
+@pytest.mark.parametrize("theirs", [1, 2, 16])
+def test_a_collection_that_others_began_meanwhile_stays(
+    server: Server, file: Path, theirs: int
+) -> None:
+    """Of another number of partitions than this program takes it to have."""
+    with opened(server.url, "copy", 4) as copy, opened(server.url, "copy", theirs) as other:
+        assert len(copy) == 0
+        other.save_deal({"id": 1, "name": "theirs"})
+        with server.client() as raw:
+            before = {key: raw.dump(key) for key in raw.keys("cop*")}
+            with pytest.raises((RestoreRefused, StoreDamaged), match=r"partitions=|is not empty"):
+                copy.restore(file)
+            assert {key: raw.dump(key) for key in raw.keys("cop*")} == before
+    with DealDatabase.from_url(server.url, collection="copy") as fresh:
+        assert (len(fresh), fresh.get_deals([1])[0]["name"]) == (1, "theirs")
+
+
+def test_a_collection_that_was_begun_and_is_empty_stays_begun(
+    server: Server, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(server.url, "copy", 4) as copy, opened(server.url, "copy", 4) as other:
+        # its first commit is still to come
+        other._store.store()._beginning.begin()
+        begun = {key: raw_value(server, key) for key in raw_keys(server, "cop*")}
+        with monkeypatch.context() as patched:
+            patched.setattr(Restorer, "write", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                copy.restore(file)
+        assert {key: raw_value(server, key) for key in raw_keys(server, "cop*")} == begun
+        copy.restore(file)
+        assert copy.check().ok
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_claim_is_held_while_what_is_left_is_removed(
+    server: Server, file: Path, monkeypatch: pytest.MonkeyPatch, partitions: int
+) -> None:
+    """That takes longer than it is held, where much is left: else another restore would come in between."""
+    claims: list[Claim] = []
+    clear, take = Claim.clear_deals, Claim.take
+    with server.client() as raw, opened(server.url, "copy", partitions) as copy:
+        lease = copy._store.keys.lease
+
+        def taken(self: Claim, **named: Any) -> bool:
+            claims.append(self)
+            return take(self, **named)
+
+        def cleared(self: Claim, names: Any) -> int:
+            # the head's, by which others know of it
+            if self is claims[0]:
+                held.append(bool(raw.exists(lease)))
+                # as if so long had passed
+                raw.delete(lease)
+                self._held_at = -100.0
+            return clear(self, names)
+
+        held: list[bool] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(Claim, "give_up", lambda self: None)
+            patched.setattr("dealdb.store.partitions.loading.restoring._Restore._give_up", lambda self, **_: None)
+            patched.setattr(Claim, "finish", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                copy.restore(file)
+        raw.delete(*raw.keys("cop*lease"))
+        monkeypatch.setattr("dealdb.store.hashes._SCAN_COUNT", 10)
+        monkeypatch.setattr(Claim, "take", taken)
+        monkeypatch.setattr(Claim, "clear_deals", cleared)
+        copy.restore(file)
+    assert len(held) > 3
+    assert all(held)
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def raw_value(server: Server, key: bytes) -> Any:
+    with server.client() as client:
+        return client.dump(key)
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+@pytest.mark.parametrize("n_deals", [0, 1])
+def test_the_answer_to_the_last_step_of_what_is_empty_may_get_lost(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitions: int, n_deals: int
+) -> None:
+    """A partition without commits is as empty behind that step as a restore that was given up leaves it."""
+    with opened(server.url, "source", 1) as db:
+        db.query.save("hot", "amount > 5")
+        for n in range(n_deals):
+            db.save_deal({"id": n})
+        db.backup(tmp_path / "b")
+    finish = Claim.finish
+
+    def twice(self: Claim, *given: Any) -> int:
+        finish(self, *given)
+        return finish(self, *given)
+
+    monkeypatch.setattr(Claim, "finish", twice)
+    with opened(server.url, "copy", partitions) as copy:
+        report = copy.restore(tmp_path / "b")
+        assert (report.deals, report.queries, len(copy)) == (n_deals, 1, n_deals)
+        assert list(copy.query.saved()) == ["hot"]
+        copy.save_deal({"id": "next"})
+        assert copy.check().ok

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cli_runs import Run, run_fixture  # noqa: F401 a fixture
-from dealdb import DealDatabase
+from dealdb import DealDatabase, Kind, Pipeline, Stage
+from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.upkeep.reshaping import PartitionedReshape
 from servers import Server
 
@@ -89,3 +90,41 @@ def test_a_repair_says_what_it_moved_and_what_it_left(run: Run, server: Server, 
     assert [(row["deal"], row["problem"]) for row in ran.json["remaining"]] == [("1", "foreign")]
     assert "dealdb keys ID" in ran.err
     assert "of their type" not in ran.err
+
+
+def test_stages_that_died_between_two_partitions_are_told(
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DealDatabase.from_url(url) as db:
+        with monkeypatch.context() as patched:
+            # as far as the head's commit
+            patched.setattr(Partition, "follow", lambda _: None)
+            db.set_pipeline(Pipeline((Stage("Signed", Kind.WON),)))
+        ran = run("doctor", "--json", "--url", url)
+        told = {row["check"]: row for row in ran.json}["stages"]
+        assert (told["state"], told["found"]) == (
+            "warn",
+            "others than the first has: partitions 1, 2, 3",
+        )
+        assert run("repair", "--url", url).code == 0
+        ran = run("doctor", "--json", "--url", url)
+        assert "stages" not in {row["check"] for row in ran.json}
+        assert len({str(part.own_pipeline) for part in _synced(db)}) == 1
+
+
+def _synced(db: DealDatabase) -> list[Partition]:
+    db.query.frame()
+    return list(db._store.pieces)
+
+
+def test_a_partition_that_was_emptied_is_told(run: Run, server: Server, url: str) -> None:
+    with DealDatabase.from_url(url) as db, server.client() as client:
+        db.loader.load([{"id": n} for n in range(400)], bar=False)
+        client.delete(*client.keys("deal*{2.1}*"))
+    ran = run("doctor", "--json", "--url", url)
+    found = [row["found"] for row in ran.json if row["check"] == "partitions"]
+    assert found[0].startswith("without any commit: partition 2, where the others have ")
+    with DealDatabase.from_url(url, collection="few", partitions=4) as db:
+        db.save_deal({"id": 1})
+    ran = run("doctor", "--json", "--url", url, "--collection", "few")
+    assert [row["state"] for row in ran.json if row["check"] == "partitions"] == ["ok"]
