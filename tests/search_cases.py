@@ -45,14 +45,14 @@ def some_words(draw: random.Random) -> list[str]:
 
 def asked(draw: random.Random, words: Sequence[str]) -> str:
     """What is searched for."""
-    return " ".join(draw.choices(words, k=draw.choice([1, 1, 2, 3])))
+    return " ".join(draw.choices(words, k=draw.choice([1, 1, 1, 2, 3])))
 
 
 def frame(draw: random.Random, words: Sequence[str], least: int = 0) -> pl.DataFrame:
     """Deals with texts of some words, so many at least."""
-    n = draw.choice([least, draw.randint(least, least + 3), draw.randint(least, 14)])
+    n = draw.choice([least, draw.randint(least, 14), draw.randint(7, 14)])
     values = {name: [_text(draw, words) for _ in range(n)] for name in COLUMNS[1:]}
-    if n and draw.random() < 0.3:
+    if n and draw.random() < 0.2:
         # more words than an index has places for
         values["note"][0] = "re " * draw.randint(LAST_PLACE - 1, LAST_PLACE + 3) + "acme renewal"
     ids = draw.sample([f"D{i}" for i in range(n)], n)
@@ -61,9 +61,9 @@ def frame(draw: random.Random, words: Sequence[str], least: int = 0) -> pl.DataF
 
 
 def _text(draw: random.Random, words: Sequence[str]) -> str | None:
-    if draw.random() < 0.3:
+    if draw.random() < 0.2:
         return None
-    return draw.choice(SEPARATORS).join(draw.choices(words, k=draw.choice([0, 1, 2, 3, 5])))
+    return draw.choice(SEPARATORS).join(draw.choices(words, k=draw.choice([0, 1, 1, 2, 4])))
 
 
 FULL = "\N{FULLWIDTH LATIN CAPITAL LETTER F}ull"

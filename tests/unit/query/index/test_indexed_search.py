@@ -73,7 +73,7 @@ def test_it_finds_what_a_scan_finds(seed: int) -> None:
     # a row keeps its id, as long as its texts stay
     own = [None if i in changed else ids[i] for i in range(n)]
     before = before.with_columns(pl.Series("id", own, dtype=pl.String))
-    names = draw.sample(COLUMNS, draw.randint(1, len(COLUMNS)))
+    names = draw.sample(COLUMNS, draw.choice([1, 3, len(COLUMNS)]))
     some = [draw.random() < 0.5 for _ in range(now.height)]
     kept = draw.choice([None, pl.Series(some, dtype=pl.Boolean)])
     with pytest.MonkeyPatch.context() as patch:
@@ -139,3 +139,17 @@ def test_rows_whose_texts_have_changed_are_looked_at_alone_in_whatever_order_the
     for question, found in (("acme", ["9"]), ("one", []), ("pilot", ["7", "8"])):
         assert_same(before, now, question, list(COLUMNS), 20, None, changed)
         assert searched(now, [question], list(COLUMNS), 20)["id"].to_list() == found
+
+
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("most_numbers", [0, 100])
+def test_of_the_rows_that_an_index_has_only_those_that_are_asked_for_are_found(
+    monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int
+) -> None:
+    set_limits(monkeypatch, [few, few, most_numbers, 1, 1, 0])
+    frame = pl.DataFrame({"id": ["9", "8", "7"], "name": "acme"})
+    frame = frame.with_columns(**dict.fromkeys(COLUMNS[2:], pl.lit("b")))
+    for some in ([True, False, False], [False, True, True], [False] * 3):
+        kept = pl.Series(some)
+        assert_same(frame, frame, "acme", list(COLUMNS), 20, kept, [])
+        assert searched(frame, ["acme"], ["name"], 20, kept).height == sum(some)
