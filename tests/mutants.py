@@ -34,7 +34,7 @@ ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
 SLOTS = "tests/server/connection/cluster"
 SCANNED = "tests/server/store/partitions/upkeep/test_scanning_on_cluster.py"
 SENTINELS = "tests/server/connection/test_sentinels.py"
-SEARCH_INDEX = "tests/server/query/index"
+SEARCH_INDEX = "tests/server/query/index/test_kept_index.py"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
 PARTED_BACKUPS, KILLED_RESTORE, HELD_BEFORE, LEAVES_ON, LEFT_MEANWHILE = (
@@ -1940,14 +1940,14 @@ MUTANTS = [
         "partitions/past/recording.py",
         "        part = partitions[number]\n",
         "        part = partitions[0]\n",
-        "tests/server/store/partitions/past/test_recording.py",
+        "tests/server/store/partitions/past/test_recording.py::test_each_fact_is_in_the_partition_of_its_deal",
     ),
     Mutant(
         "a load into partitions tells of itself only where it has written",
         "../loader/writing/sending.py",
         "            self._trail.begin(self._store, self._begun)\n",
         "            pass\n",
-        PARTED_LOADS,
+        f"{PARTED_LOADS}::test_a_process_that_slept_writes_nothing_more",
     ),
     Mutant(
         "a load is resumed from the place that the first partition has",

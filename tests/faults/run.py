@@ -21,13 +21,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from children import TESTS, with_tests
 from faults.checker import Checker, write_result
 from faults.control import USER, Control, clock_env, faketime_library
 from faults.journal import THREADS, Board
 from faults.model import share
 from faults.proxy import Proxy
 from faults.schedule import KINDS, Planned, schedule
-from faults.workers import TESTS, Workers, python_path
+from faults.workers import Workers
 from servers import BINARIES, DURABLE, EVERY_SECOND, Server
 
 # no fault and no load takes as long, so that is a standstill
@@ -186,7 +187,7 @@ class Run:
             str(self.server.socket),
             str(self.folder),
         ]
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": python_path()})
+        return subprocess.Popen(command, env=with_tests())
 
     def _start_workers(self) -> None:
         plan = self.plan

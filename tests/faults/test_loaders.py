@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from children import with_tests
 from connected import in_threads
 from dealdb import DealDatabase
 from faults.agreement import Texts, assert_agreement
@@ -23,7 +24,6 @@ from faults.refusals import RefusingProxy
 from servers import Server
 
 SEED = 14
-TESTS = str(Path(__file__).parents[1])
 OPTIONS: dict[str, Any] = {"batch_size": 20, "types": {"amount": "decimal(2)"}}
 N_ROWS = 1_200
 COUNTS = ("read", "inserted", "updated", "unchanged", "skipped", "rejected")
@@ -50,7 +50,7 @@ class Loader:
         command += [json.dumps({**OPTIONS, **options}), str(rejects)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONPATH": TESTS},
+            env=with_tests(),
         )  # fmt: skip
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,13 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[1]
+from children import with_tests
+
 SETUP = "setup.json"
-
-
-def python_path() -> str:
-    """These tests first; then what was given, such as the sources of another version."""
-    return os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 class Workers:
@@ -53,7 +48,7 @@ class Workers:
 
     def _python(self, words: list[str]) -> subprocess.Popen[bytes]:
         # polars alone would take both cores with a thread pool in each process
-        env = {**os.environ, "PYTHONPATH": python_path(), "POLARS_MAX_THREADS": "1"}
+        env = with_tests() | {"POLARS_MAX_THREADS": "1"}
         command = [sys.executable, "-m", f"faults.{words[0]}", *words[1:]]
         with self._errors(words).open("ab") as errors:
             return subprocess.Popen(command, env=env, stdout=errors, stderr=errors)

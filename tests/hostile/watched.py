@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
+from children import with_tests
+
 _EVERY_S = 0.02
 # how much longer than its processor time it may take by the clock: machines are busy, but what hangs is ended
 _CLOCK = 4
@@ -94,8 +95,8 @@ def python(*arguments: str) -> list[str]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("DEALDB_")}
-    return clean | {"HOME": str(folder), "PYTHONPATH": str(TESTS), "DEALDB_LINGER_S": "0"}
+    clean = {name: value for name, value in with_tests().items() if not name.startswith("DEALDB_")}
+    return clean | {"HOME": str(folder), "DEALDB_LINGER_S": "0"}
 
 
 def _resident_mb(pid: int) -> float:

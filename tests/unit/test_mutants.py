@@ -21,6 +21,13 @@ def test_what_a_mutant_changes_is_there_once() -> None:
     assert [mutant.name for mutant in MUTANTS if mutant.after == mutant.before] == []
 
 
+def test_processes_that_tests_start_run_the_code_of_the_tests() -> None:
+    """Not that which is installed: else no mutant would be noticed by what they do."""
+    known = {"children.py", "mutants.py", Path(__file__).name}
+    files = [path for path in (ROOT / "tests").rglob("*.py") if path.name not in known]
+    assert [path for path in files if "PYTHONPATH" in text_of(path)] == []
+
+
 def missing(mutant: Mutant) -> Iterator[str]:
     """Tests that a mutant names and that are not there."""
     for test in mutant.tests.split():

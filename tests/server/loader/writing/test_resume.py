@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from children import with_tests
 from commits import at_each_commit
 from connected import eventually
 from dealdb import DealDatabase
@@ -29,7 +29,6 @@ from servers import Server
 from workbooks import workbook
 
 N_ROWS = 3000
-TESTS = str(Path(__file__).parents[3])
 # a child that loads, and may kill itself at a given commit: before it is sent, or before its answer is heard
 CHILD = """
 import json, os, signal, sys
@@ -103,7 +102,7 @@ def started(
     """A process that loads, and kills itself at the commit ``at``."""
     command = [sys.executable, "-c", CHILD, str(server.port), str(path)]
     command += [json.dumps(options), str(at), when, "yes" if deletes else ""]
-    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": TESTS})
+    return subprocess.Popen(command, env=with_tests())
 
 
 def killed(server: Server, path: Path, options: dict[str, Any], **fault: Any) -> None:

@@ -130,6 +130,18 @@ def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
     assert len(found.found(["acme"], typos=False)) == 20
 
 
+def test_a_snapshot_of_before_a_deal_was_added_is_scanned(db: DealDatabase) -> None:
+    db.loader.load([{"id": i, "name": "acme"} for i in range(20)], bar=False)
+    old = db.query._source.snapshot()
+    db.save_deal({"id": 99, "name": "acme"})
+    for _ in range(2):
+        assert len(db.query.search("acme", limit=50)) == 21
+        made()
+    assert kept_index.index_for(db.query._source.snapshot(), ["name"], None) is not None
+    # the index has a row that the snapshot has not
+    assert kept_index.index_for(old, ["name"], None) is None
+
+
 def test_a_program_that_ends_does_not_wait_for_the_index(server: Server) -> None:
     code = f"""
 import threading

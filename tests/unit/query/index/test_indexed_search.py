@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from dealdb.query.index import indexed_search, matching, vocabulary
 from dealdb.query.index.indexed_search import IndexedSearch
 from dealdb.query.index.token_index import token_index
 from dealdb.query.results import search
 from dealdb.query.results.search import searched, words_of
-from search_cases import COLUMNS, asked, frames
+from examples import of_profile
+from search_cases import COLUMNS, asked, frame, seeds, some_words
 
 # few rows and words are handled in another way than many
 LIMITS = (
@@ -24,7 +26,11 @@ LIMITS = (
     (matching, "_FEW"),
     (vocabulary, "_FEW"),
 )
-limits = st.lists(st.sampled_from([0, 1, 3, 100]), min_size=len(LIMITS), max_size=len(LIMITS))
+
+
+def limits(draw: Random) -> list[int]:
+    """Some for each of them."""
+    return draw.choices([0, 1, 3, 100], k=len(LIMITS))
 
 
 def assert_same(
@@ -51,44 +57,43 @@ def set_limits(patch: pytest.MonkeyPatch, given: list[int]) -> None:
         patch.setattr(module, name, max(limit, 1) if module is matching else limit)
 
 
-@given(frames(), frames(), asked, limits, st.data())
-def test_it_finds_what_a_scan_finds(
-    before: pl.DataFrame, after: pl.DataFrame, question: str, given: list[int], data: st.DataObject
-) -> None:
+@settings(max_examples=of_profile(10))
+@given(seeds)
+def test_it_finds_what_a_scan_finds(seed: int) -> None:
+    draw = Random(seed)
+    words = some_words(draw)
+    before, after = frame(draw, words), frame(draw, words)
     n = before.height
-    changed = data.draw(st.lists(st.integers(0, n - 1), unique=True)) if n else []
+    changed = [i for i in range(n) if draw.random() < 0.3] if after.height else []
     # rows that were changed have the texts of others, and some were added
-    rows = [
-        after.row(i % after.height) if i in changed and after.height else before.row(i)
-        for i in range(n)
-    ]
-    changed = changed if after.height else []
+    rows = [after.row(i % after.height) if i in changed else before.row(i) for i in range(n)]
     now = pl.DataFrame([*rows, *after.rows()], schema=before.schema, orient="row")
-    ids = [f"D{i}" for i in data.draw(st.permutations(range(now.height)))]
+    ids = draw.sample([f"D{i}" for i in range(now.height)], now.height)
     now = now.with_columns(pl.Series("id", ids, dtype=pl.String))
     # a row keeps its id, as long as its texts stay
     own = [None if i in changed else ids[i] for i in range(n)]
     before = before.with_columns(pl.Series("id", own, dtype=pl.String))
-    names = data.draw(st.permutations(COLUMNS)).copy()[: data.draw(st.integers(1, len(COLUMNS)))]
-    kept = None
-    if data.draw(st.booleans()):
-        some = data.draw(st.lists(st.booleans(), min_size=now.height, max_size=now.height))
-        kept = pl.Series(some, dtype=pl.Boolean)
-    limit = data.draw(st.sampled_from([1, 3, 20]))
+    names = draw.sample(COLUMNS, draw.choice([1, 3, len(COLUMNS)]))
+    some = [draw.random() < 0.5 for _ in range(now.height)]
+    kept = draw.choice([None, pl.Series(some, dtype=pl.Boolean)])
     with pytest.MonkeyPatch.context() as patch:
-        set_limits(patch, given)
-        assert_same(before, now, question, names, limit, kept, changed)
+        set_limits(patch, limits(draw))
+        assert_same(before, now, asked(draw, words), names, draw.choice([1, 3, 20]), kept, changed)
 
 
-@given(frames(least=5), asked, st.integers(1, 4), limits)
-def test_it_ranks_the_same_where_many_match(
-    frame: pl.DataFrame, question: str, most: int, given: list[int]
-) -> None:
+@settings(max_examples=of_profile(10))
+@given(seeds)
+def test_it_ranks_the_same_where_many_match(seed: int) -> None:
+    draw = Random(seed)
+    words = some_words(draw)
+    deals, most = frame(draw, words, least=5), draw.randint(1, 4)
+    changed = [i for i in range(deals.height) if draw.random() < 0.3]
     with pytest.MonkeyPatch.context() as patch:
         for module in (search, indexed_search):
             patch.setattr(module, "MAX_RANKED", most)
-        set_limits(patch, given)
-        assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
+        set_limits(patch, limits(draw))
+        some = draw.choice([[], changed])
+        assert_same(deals, deals, asked(draw, words), list(COLUMNS), 20, None, some)
 
 
 def test_a_typo_in_a_category_has_a_letter_that_no_other_text_has() -> None:
@@ -118,3 +123,33 @@ def test_rows_that_only_a_pattern_takes_for_right_ones_crowd_out_none(
     frame = pl.DataFrame({"id": [f"D{i}" for i in range(7)], "name": names}).with_columns(**texts)
     assert_same(frame, frame, question, list(COLUMNS), 2, None, list(range(7)) if apart else [])
     assert searched(frame, [question], ["name"], 2)["name"].to_list() == [right] * 2
+
+
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("most_numbers", [0, 100])
+def test_rows_whose_texts_have_changed_are_looked_at_alone_in_whatever_order_the_ids_are(
+    monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int
+) -> None:
+    set_limits(monkeypatch, [few, few, most_numbers, 1, 1, 0])
+    before = pl.DataFrame({"id": ["9", "8", "7"], "name": ["acme one", "acme", "pilot"]})
+    before = before.with_columns(**dict.fromkeys(COLUMNS[2:], pl.lit("b")))
+    names = pl.Series(["acme two", "pilot", "pilot"])
+    now = before.with_columns(name=names)
+    changed = [0, 1]
+    for question, found in (("acme", ["9"]), ("one", []), ("pilot", ["7", "8"])):
+        assert_same(before, now, question, list(COLUMNS), 20, None, changed)
+        assert searched(now, [question], list(COLUMNS), 20)["id"].to_list() == found
+
+
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("most_numbers", [0, 100])
+def test_of_the_rows_that_an_index_has_only_those_that_are_asked_for_are_found(
+    monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int
+) -> None:
+    set_limits(monkeypatch, [few, few, most_numbers, 1, 1, 0])
+    frame = pl.DataFrame({"id": ["9", "8", "7"], "name": "acme"})
+    frame = frame.with_columns(**dict.fromkeys(COLUMNS[2:], pl.lit("b")))
+    for some in ([True, False, False], [False, True, True], [False] * 3):
+        kept = pl.Series(some)
+        assert_same(frame, frame, "acme", list(COLUMNS), 20, kept, [])
+        assert searched(frame, ["acme"], ["name"], 20, kept).height == sum(some)

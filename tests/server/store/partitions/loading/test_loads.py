@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from children import with_tests
 from clusters import Cluster
 from commits import at_each_commit
 from dealdb import DealDatabase
@@ -26,7 +27,6 @@ from dealdb.store.partitions.layout import tag_of
 from dealdb.store.partitions.partitioned import PartitionedStore
 from servers import Server
 
-TESTS = str(Path(__file__).parents[4])
 N_ROWS = 1_200
 OPTIONS: dict[str, Any] = {"batch_size": 5, "types": {"amount": "decimal(2)"}}
 NAMES = (
@@ -96,7 +96,7 @@ def started(
         when,
     ]
     return subprocess.Popen(
-        [*command, "yes" if deletes else ""], env=os.environ | {"PYTHONPATH": TESTS},
+        [*command, "yes" if deletes else ""], env=with_tests(),
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 

@@ -205,6 +205,20 @@ def test_a_partition_that_begins_or_is_removed_is_seen(db: DealDatabase, server:
     compare(db, datetime.now(UTC))
 
 
+def test_a_history_of_the_same_length_is_another_one(db: DealDatabase, server: Server) -> None:
+    fill(db)
+    facts = anew(db)
+    facts.event()
+    before = store_of(db)._positions()
+    with server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(server.url, partitions=P) as late:
+        fill(late)
+        positions = store_of(late)._positions()
+        assert [each.seq for each in positions] == [each.seq for each in before]
+        assert_same(facts.event(), event_facts(twin_of(store_of(late)._partitions)))
+
+
 def test_a_history_that_a_checkpoint_has_taken_from_the_log_is_followed(db: DealDatabase) -> None:
     fill(db)
     facts = anew(db)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from children import with_tests
 from dealdb import DealDatabase
 from dealdb.connection import round_trips
 from dealdb.store.encoding import unpacked_facts
@@ -22,7 +22,6 @@ from dealdb.store.partitions.partitioned import PartitionedStore
 from servers import Server
 
 P = 4
-TESTS = str(Path(__file__).parents[4])
 # a child that loads history, and kills itself at a given commit: before it is sent, or before its answer is heard
 CHILD = """
 import os, signal, sys
@@ -91,9 +90,7 @@ def test_a_load_that_was_killed_between_partitions_is_repeated(
     path = tmp_path / "history.csv"
     pl.DataFrame(rows).write_csv(path)
     command = [sys.executable, "-c", CHILD, str(server.port), str(path), str(at), when]
-    child = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": TESTS}, check=False, capture_output=True
-    )
+    child = subprocess.run(command, env=with_tests(), check=False, capture_output=True)
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
     with DealDatabase("127.0.0.1", server.port, collection="whole") as whole:
         begin(whole)
