@@ -64,16 +64,18 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 	  --server redis7 $(ARGS)
 
 # each takes seconds: processes that are killed, links that break, files and requests that attack; the tests of single
-# parts that wait for such things: forks, signals, failovers, and servers that end after their time; and what compares
-# every metric, or many random histories, with another way to the same answer
+# parts that wait for such things: forks, signals, failovers, and servers that end after their time; files that are
+# damaged: backups and indexes of words; and what asks for every metric, or compares many random histories with another
+# way to the same answer
 ROBUST := tests/exports tests/faults tests/fuzz tests/hostile tests/oracle \
 	$(addprefix tests/server/, test_engines.py board/kanban/test_running_board.py \
-	board/pages/test_figures_of_every_metric.py board/test_guard_attacks.py cli/test_leaving.py \
-	cli/test_leaving_commands.py cli/commands/browser/test_board.py cli/commands/test_watch.py \
+	board/pages/test_figures_of_every_metric.py board/test_guard_attacks.py cli/commands/browser/test_board.py \
+	cli/commands/test_past.py cli/commands/test_watch.py cli/test_leaving.py cli/test_leaving_commands.py \
 	connection/embedded/test_disk.py connection/embedded/test_keeper.py connection/embedded/test_mend.py \
 	connection/embedded/test_server.py connection/test_demotion.py connection/test_fork.py \
-	connection/test_link_interrupts.py loader/writing/test_resume.py store/backup/test_restoring.py \
-	store/partitions/loading)
+	connection/test_link_interrupts.py loader/writing/test_resume.py query/index store/backup \
+	store/checkpoint/test_fold_killed.py store/checkpoint/test_schedule_at_the_end.py store/facts/following \
+	store/partitions/loading store/test_store_machine.py)
 
 # several servers that fail and are replaced, and collections that are spread over them, but for what is of ROBUST
 CLUSTER := tests/faults/cluster \
@@ -92,7 +94,7 @@ test: export POLARS_MAX_THREADS := 1
 test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust, test-cluster and test-board
 	$(PYTEST) $(addprefix --ignore=,$(ROBUST) $(CLUSTER) $(BROWSER)) $(ARGS)
 
-test-robust: $(STAMP) ## Killed processes, broken links, forks, signals, attacks, twisted data, generated exports, every metric compared
+test-robust: $(STAMP) ## Killed processes, broken links, forks, signals, attacks, twisted data, generated exports, every metric
 	$(PYTEST) $(ROBUST) --ignore=tests/faults/cluster $(ARGS)
 
 test-cluster: $(STAMP) ## Clusters, Sentinels and partitions: nodes that are killed, frozen, cut off and moved

@@ -113,7 +113,7 @@ def test_what_was_saved_since_the_checkpoint_is_in_no_file(
 
 @pytest.mark.parametrize(
     ("seed", "n_rounds"),
-    [(0, 5), *(pytest.param(seed, 12, marks=pytest.mark.slow) for seed in range(4))],
+    [(0, 3), *(pytest.param(seed, 12, marks=pytest.mark.slow) for seed in range(4))],
 )
 def test_it_is_used_for_the_texts_that_it_was_made_of_alone(
     start: Open, deals: DealDatabase, seed: int, n_rounds: int
