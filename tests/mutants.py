@@ -905,7 +905,7 @@ MUTANTS = [
     Mutant(
         "a batch that a node has turned away counts as carried out",
         "../connection/protocol/wire.py",
-        "self.none_ran = len(refusals) == count and all(map(has_not_run, refusals))",
+        "self.none_ran = self.all_refused and all(map(has_not_run, refusals))",
         "self.none_ran = False",
         SLOTS,
     ),
@@ -945,6 +945,41 @@ MUTANTS = [
         SLOTS,
     ),
     Mutant(
+        "what a node says after an ASKING counts, whoever has its place by now",
+        "../connection/cluster/slots.py",
+        "return not had or self._has_slots(node)",
+        "return True",
+        f"{SLOTS}/test_slot_link.py",
+    ),
+    Mutant(
+        "a node that is in no cluster tells the map",
+        "../connection/cluster/slots.py",
+        "if best.n_slots == N_SLOTS:",
+        "if True:",
+        f"{SLOTS}/test_slot_link.py",
+    ),
+    Mutant(
+        "a right to ask for the map that is missing is an answer to a command",
+        "../connection/cluster/slots.py",
+        "with suppress(StoreError):",
+        "with suppress(ServerUnavailable):",
+        f"{SLOTS}/test_slot_link.py",
+    ),
+    Mutant(
+        "a part of a batch that has run was not sent",
+        "../connection/link.py",
+        "return single or has_all",
+        "return single or wire.ready",
+        "tests/server/connection/test_busy_batch.py",
+    ),
+    Mutant(
+        "sockets to Sentinels are opened when the connection is closed, and stay open",
+        "../connection/sentinels.py",
+        "if self._is_closed:\n                self._shut()",
+        "if False:\n                self._shut()",
+        "tests/server/connection/test_sentinels_asked.py",
+    ),
+    Mutant(
         "sockets are led from node to node at once",
         "../connection/pool.py",
         "waiter.is_patient and self._has_share(waiter.node, held)",
@@ -975,7 +1010,7 @@ MUTANTS = [
     Mutant(
         "a caller takes a socket to another node for one to its own",
         "../connection/pool.py",
-        "self._idle[place].node != node",
+        "idle[place].node != node",
         "False",
         SLOTS,
     ),
@@ -1003,7 +1038,7 @@ MUTANTS = [
     Mutant(
         "a Sentinel that hangs is asked again and again",
         "../connection/sentinels.py",
-        "self._left_alone[wire] = now + _LEFT_ALONE_S",
+        "self._left_alone[wire] = time.monotonic() + _LEFT_ALONE_S",
         "pass",
         SENTINELS,
     ),

@@ -11,6 +11,8 @@ ASK                                no       ASKING and the command go to the nod
 TRYAGAIN, LOADING, BUSY            no       tried again, with growing pauses, until ``retry_deadline_s``
 CLUSTERDOWN, MASTERDOWN, READONLY, no       the same, with a new map
 NOREPLICAS
+no such host, or the certificate   no       the same: the map may name another one by now
+is one for another name
 a cut, a reset, no reply in time,  unknown  a read is tried again, with a new map; of a change, the error
 or a late one of a node that has            says that it was sent: who made it can tell it by its counter
 been replaced
