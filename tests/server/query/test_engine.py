@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from dealdb import DealDatabase
+from dealdb import DealDatabase, QueryError
+from dealdb.database import LiveDeals
 from dealdb.query.results.rows import kept_rows
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 
@@ -84,3 +86,39 @@ def test_pages_are_fresh_and_skip_nothing_while_deals_are_saved(db: DealDatabase
         db.delete_deal(f"new{turn - 1}")
     old = [deal_id for deal_id in seen if deal_id.startswith("d")]
     assert sorted(old) == [f"d{number:02}" for number in range(20)]
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_field_that_gets_another_name_between_the_two_reads_of_a_find(
+    server: Server, monkeypatch: pytest.MonkeyPatch, partitions: int
+) -> None:
+    """Where some are equal, the ids are read as well; the field that sorts may be another one by then."""
+    with DealDatabase.from_url(server.url, partitions=partitions) as db:
+        db.loader.load([{"id": n, "score": n % 2, "name": f"n{n}"} for n in range(40)], bar=False)
+        for piece in db._store.pieces:
+            piece._live.snapshot()
+            write_checkpoint(piece.link, piece.keys, piece._live._replica)
+        changes: list[Callable[[], object]] = [
+            lambda: [db.save_deal({"id": n, "Score": n % 3}) for n in range(39, 0, -1)],
+            lambda: db.rename_field("score", "old"),
+        ]
+        snapshot = LiveDeals.snapshot
+
+        def changed(self: LiveDeals, *given: Any) -> Any:
+            found = snapshot(self, *given)
+            while self._db is not db and changes:
+                changes.pop()()
+            return found
+
+        monkeypatch.setattr(LiveDeals, "snapshot", changed)
+        with DealDatabase.from_url(server.url) as other:
+            found = other.query.find(sort="-score", limit=3)
+        assert not changes
+        assert found.select("id", "Score").rows() == [("11", 2), ("14", 2), ("17", 2)]
+        changes.append(lambda: db.rename_field("Score", "new"))
+        with (
+            DealDatabase.from_url(server.url) as other,
+            pytest.raises(QueryError, match="score"),
+        ):
+            other.query.find(sort="-score", limit=3)
+        assert not changes

@@ -13,7 +13,7 @@ import pytest
 from fastexcel import read_excel
 
 from cli_runs import db_fixture
-from dealdb import DealDatabase
+from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.report import Report, report_of
 from servers import Server
 
@@ -218,3 +218,29 @@ def test_a_workbook_is_in_words_and_says_what_it_has(report: Report, tmp_path: P
     assert {"Pipeline", "Changed deals", "Leaderboard", "Funnel", "Losses"} <= {*sheets}
     # a name has 31 characters; one that is cut has all of them
     assert max(map(len, sheets)) < 31
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_deals_that_wait_and_are_worth_the_same_stand_by_their_ids(
+    server: Server, partitions: int
+) -> None:
+    """Whatever the order in which they were saved, and the partitions that they are in."""
+    days = (date(2026, 1, 5), date(2026, 2, 2))
+    with DealDatabase.from_url(server.url, partitions=partitions) as db:
+        db.set_pipeline(Pipeline((Stage("Demo", Kind.OPEN, rot_days=10), Stage("Won", Kind.WON))))
+        rows = [
+            {
+                "id": f"d{n:02}", "stage": "Demo", "amount": 5 if n % 3 else 9, "currency": "EUR",
+                "created": days[n % 2], "expected_close": days[n % 2],
+            }
+            for n in (7, 2, 9, 0, 5, 1, 8, 3, 6, 4)
+        ]  # fmt: skip
+        db.loader.load(rows, bar=False)
+        waiting = section(report_of(db, as_of=DAY), "waiting")
+        # of the same worth, the one that was left alone for longest comes first
+        for title, numbers in (
+            ("The largest of them", (0, 6, 3, 9, 2, 4, 8, 1, 5, 7)),
+            ("The largest that are overdue", (3, 9, 0, 6, 1, 5, 7, 2, 4, 8)),
+        ):
+            table = waiting.split(title)[1].split("\n\n")[1]
+            assert re.findall(r"d\d\d", table) == [f"d{n:02}" for n in numbers]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from boards import Browser
 from dealdb import DealDatabase
+from dealdb.board.pages.deal import near_ids
 from dealdb.board.parts.paths import deal_path
 
 ODD_IDS = ("a/b", "new", "by-id", "x.json", "..", "D 42", "ü%2F?&#", '"><b>', "\u202ex", "é" * 300)
@@ -76,6 +77,23 @@ def test_an_unknown_deal_names_those_that_are_near(signed_in: Browser, db: DealD
     assert '<a href="/deals/D0042">' in text
     assert '<a href="/deals/D0042">' in signed_in.ask("/deals/d0042")[1]
     assert signed_in.ask("/deals/nothing-of-this-kind.json")[0] == 404
+
+
+def test_of_many_ids_that_are_near_the_first_by_id_are_named(db: DealDatabase) -> None:
+    """In whatever order they were saved: those that differ in case alone, then longer ones, then those like it."""
+    alike, longer = ["ABCDE", "ABCDe", "ABCdE", "ABcDE", "AbCDE", "aBCDE"], ["abcde1", "abcde2"]
+    db.loader.load([{"id": deal} for deal in [*longer[::-1], *alike[3:], *alike[:3]]], bar=False)
+    assert near_ids(db, "abcde") == alike[:5]
+    for deal in alike[2:]:
+        db.delete_deal(deal)
+    assert near_ids(db, "abcde") == [*alike[:2], *longer]
+    db.loader.load([{"id": f"abcde{n}"} for n in range(9, 2, -1)], bar=False)
+    assert near_ids(db, "abcde") == [*alike[:2], "abcde1", "abcde2", "abcde3"]
+    # each is named once, though it is also a longer form
+    assert near_ids(db, "ABCDE") == [*alike[:2]]
+    # of an empty id all would be longer forms
+    assert near_ids(db, "") == []
+    assert near_ids(db, "abcd\u00e9") != []
 
 
 def test_every_id_has_an_address(signed_in: Browser, db: DealDatabase) -> None:
