@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from dealdb.query.index import indexed_search, matching, vocabulary
 from dealdb.query.index.indexed_search import IndexedSearch
-from dealdb.query.index.token_index import token_index
+from dealdb.query.index.token_index import LAST_PLACE, token_index
 from dealdb.query.results import search
 from dealdb.query.results.search import searched, words_of
 from examples import of_profile
@@ -206,3 +206,14 @@ def test_a_word_counts_in_each_column_that_has_it(
     frame = texts(name=["acme", "b", "b"], note=["acme", "acme", "acme"])
     for names in (["name", "note"], ["note", "name"]):
         assert_same(frame, frame, "acme", names, 20, None, [])
+
+
+@pytest.mark.parametrize("column", ["name", "owner"])
+@pytest.mark.parametrize("n", [LAST_PLACE - 1, LAST_PLACE, LAST_PLACE + 1])
+def test_of_texts_with_more_words_than_places_it_is_known_which_word_comes_first(
+    monkeypatch: pytest.MonkeyPatch, column: str, n: int
+) -> None:
+    set_limits(monkeypatch, [0, 0, 100, 1, 1, 0])
+    frame = texts(**{column: ["re " * n + "acme renewal", "re " * n + "renewal acme", "acme"]})
+    for question in ("acme renewal", "renewal acme"):
+        assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
