@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 
 from dealdb.query.index import indexed_search, matching, vocabulary
 from dealdb.query.index.indexed_search import IndexedSearch
-from dealdb.query.index.token_index import token_index
+from dealdb.query.index.token_index import LAST_PLACE, token_index
 from dealdb.query.results import search
 from dealdb.query.results.search import searched, words_of
 from examples import of_profile
@@ -26,6 +27,7 @@ LIMITS = (
     (matching, "_FEW"),
     (vocabulary, "_FEW"),
 )
+FEW_AND_MOST = [*product([0, 100], repeat=2)]
 
 
 def limits(draw: Random) -> list[int]:
@@ -125,8 +127,7 @@ def test_rows_that_only_a_pattern_takes_for_right_ones_crowd_out_none(
     assert searched(frame, [question], ["name"], 2)["name"].to_list() == [right] * 2
 
 
-@pytest.mark.parametrize("few", [0, 100])
-@pytest.mark.parametrize("most_numbers", [0, 100])
+@pytest.mark.parametrize(("few", "most_numbers"), FEW_AND_MOST)
 def test_rows_whose_texts_have_changed_are_looked_at_alone_in_whatever_order_the_ids_are(
     monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int
 ) -> None:
@@ -141,8 +142,7 @@ def test_rows_whose_texts_have_changed_are_looked_at_alone_in_whatever_order_the
         assert searched(now, [question], list(COLUMNS), 20)["id"].to_list() == found
 
 
-@pytest.mark.parametrize("few", [0, 100])
-@pytest.mark.parametrize("most_numbers", [0, 100])
+@pytest.mark.parametrize(("few", "most_numbers"), FEW_AND_MOST)
 def test_of_the_rows_that_an_index_has_only_those_that_are_asked_for_are_found(
     monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int
 ) -> None:
@@ -153,3 +153,67 @@ def test_of_the_rows_that_an_index_has_only_those_that_are_asked_for_are_found(
         kept = pl.Series(some)
         assert_same(frame, frame, "acme", list(COLUMNS), 20, kept, [])
         assert searched(frame, ["acme"], ["name"], 20, kept).height == sum(some)
+
+
+def texts(**columns: list[str]) -> pl.DataFrame:
+    """Deals with some texts, and with the same in all other columns."""
+    [n] = {len(each) for each in columns.values()}
+    ids = [f"D{i}" for i in range(n)]
+    rest = {name: ["b"] * n for name in COLUMNS[1:] if name not in columns}
+    frame = pl.DataFrame({"id": ids, **rest, **columns}).select(COLUMNS)
+    return frame.with_columns(pl.col("owner").cast(pl.Categorical))
+
+
+@pytest.mark.parametrize(("few", "most_numbers"), FEW_AND_MOST)
+@pytest.mark.parametrize("more", ["acme", "renewals"])
+@pytest.mark.parametrize(("one", "other"), [("name", "owner"), ("owner", "name"), ("name", "note")])
+def test_of_very_many_rows_those_with_whole_words_are_ranked_whichever_word_is_the_rarer(
+    monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int, more: str, one: str, other: str
+) -> None:
+    for module in (search, indexed_search):
+        monkeypatch.setattr(module, "MAX_RANKED", 2)
+    set_limits(monkeypatch, [few, few, most_numbers, 1, 1, 0])
+    first, second = ["acme"] * 4, ["renewals"] * 2 + ["renewal"] * 2
+    for column in (first, second):
+        column += [more if more[0] == column[0][0] else "b"] * 3
+    frame = texts(**{one: first, other: second})
+    assert_same(frame, frame, "acme renewal", list(COLUMNS), 20, None, [])
+    found = searched(frame, ["acme", "renewal"], list(COLUMNS), 20)
+    assert found["id"].to_list() == ["D2", "D3"]
+
+
+@pytest.mark.parametrize(("few", "most_numbers"), FEW_AND_MOST)
+@pytest.mark.parametrize("question", ["renew", "acme renew"])
+def test_rows_of_many_words_that_begin_alike_do_not_ascend(
+    monkeypatch: pytest.MonkeyPatch, few: int, most_numbers: int, question: str
+) -> None:
+    set_limits(monkeypatch, [few, few, most_numbers, 1, 1, 0])
+    names = ["renewed", "renewal", "renewals", "renewal", "renewed"]
+    frame = texts(name=names, note=["acme", "b", "acme", "acme", "b"])
+    # with fewer than there are, those with typos are not looked for
+    for limit in (3, 20):
+        assert_same(frame, frame, question, list(COLUMNS), limit, None, [])
+    assert len(searched(frame, words_of(question), list(COLUMNS), 20)) == (
+        3 if "a" in question else 5
+    )
+
+
+@pytest.mark.parametrize("sparse", [0, 100])
+def test_a_word_counts_in_each_column_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, sparse: int
+) -> None:
+    set_limits(monkeypatch, [0, 0, 100, sparse, 1, 0])
+    frame = texts(name=["acme", "b", "b"], note=["acme", "acme", "acme"])
+    for names in (["name", "note"], ["note", "name"]):
+        assert_same(frame, frame, "acme", names, 20, None, [])
+
+
+@pytest.mark.parametrize("column", ["name", "owner"])
+@pytest.mark.parametrize("n", [LAST_PLACE - 1, LAST_PLACE, LAST_PLACE + 1])
+def test_of_texts_with_more_words_than_places_it_is_known_which_word_comes_first(
+    monkeypatch: pytest.MonkeyPatch, column: str, n: int
+) -> None:
+    set_limits(monkeypatch, [0, 0, 100, 1, 1, 0])
+    frame = texts(**{column: ["re " * n + "acme renewal", "re " * n + "renewal acme", "acme"]})
+    for question in ("acme renewal", "renewal acme"):
+        assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
