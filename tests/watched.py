@@ -117,8 +117,14 @@ class Watched:
         )
 
     def primary(self) -> Server:
-        """The server that most Sentinels name."""
-        named = [self._named_by(each) for each in self.sentinels]
+        """The server that most Sentinels name, of those that answer."""
+        named: list[int] = []
+
+        def ask() -> bool:
+            named[:] = filter(None, map(self._named_by, self.sentinels))
+            return bool(named)
+
+        assert eventually(ask)
         port = max(set(named), key=named.count)
         return next(each for each in self.servers if each.port == port)
 
