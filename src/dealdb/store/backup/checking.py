@@ -48,7 +48,10 @@ class BackupFile:
         """That the pieces are those of one collection, of which each partition has what the first one has had."""
         head, n = self.pieces[0], len(self.pieces)
         for number, piece in enumerate(self.pieces):
-            must(piece.head.collection == head.head.collection, f"partition {number} is of another collection")
+            must(
+                piece.head.collection == head.head.collection,
+                f"partition {number} is of another collection",
+            )
             if piece.end.generation is None:
                 continue
             own = piece.end.generation.schema

@@ -116,7 +116,9 @@ class Beginning:
         if layout is None:
             return
         is_own = layout == self._own.encode()
-        if is_own or (is_left and layout_in(self._link, self._keys, layout, form) == self._partitions):
+        if is_own or (
+            is_left and layout_in(self._link, self._keys, layout, form) == self._partitions
+        ):
             # in this order, what is cut off in the middle is a beginning that was cut off
             self._link.call("EVAL", _UNDO, 1, self._keys.layout, layout, retry=True)
             self._link.call("DEL", self._keys.meta, retry=True)

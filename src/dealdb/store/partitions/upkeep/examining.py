@@ -68,7 +68,9 @@ def _apart(link: Link, partitions: Sequence[Partition]) -> Iterator[Finding]:
     # ids are dealt out evenly: so many deals would not all be elsewhere by chance
     if empty and n_deals > _DEALS_A_PARTITION * len(partitions):
         what = f"without any commit: {_named(empty)}, where the others have {n_deals:,} deals"
-        advice = "another program has removed their keys, if their deals are missing; restore a backup"
+        advice = (
+            "another program has removed their keys, if their deals are missing; restore a backup"
+        )
         yield Finding.warn("partitions", what, advice)
 
 

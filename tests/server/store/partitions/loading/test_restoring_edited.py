@@ -13,7 +13,16 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.errors import BackupError
 from dealdb.store.backup.contents import pack_done
-from dealdb.store.backup.parts import DONE, END, FORMAT, FORMAT_OF_MANY, HEAD, MANY, PartReader, PartWriter
+from dealdb.store.backup.parts import (
+    DONE,
+    END,
+    FORMAT,
+    FORMAT_OF_MANY,
+    HEAD,
+    MANY,
+    PartReader,
+    PartWriter,
+)
 from servers import Server
 
 Piece = list[tuple[bytes, bytes]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cli_runs import Run, run_fixture  # noqa: F401 a fixture
@@ -109,12 +111,9 @@ def test_stages_that_died_between_two_partitions_are_told(
         assert run("repair", "--url", url).code == 0
         ran = run("doctor", "--json", "--url", url)
         assert "stages" not in {row["check"] for row in ran.json}
-        assert len({str(part.own_pipeline) for part in _synced(db)}) == 1
-
-
-def _synced(db: DealDatabase) -> list[Partition]:
-    db.query.frame()
-    return list(db._store.pieces)
+        db.query.frame()
+        pieces: Any = db._store.pieces
+        assert len({str(part.own_pipeline) for part in pieces}) == 1
 
 
 def test_a_partition_that_was_emptied_is_told(run: Run, server: Server, url: str) -> None:
