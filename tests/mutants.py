@@ -35,6 +35,8 @@ SLOTS = "tests/server/connection/cluster"
 SCANNED = "tests/server/store/partitions/upkeep/test_scanning_on_cluster.py"
 SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index/test_kept_index.py"
+INDEXED = "tests/unit/query/index/test_indexed_search.py"
+PARTED_WRITES = "tests/server/store/partitions/test_partitioned_writes.py"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
 SEALED = "tests/server/store/history/test_damage_of_segments.py"
 PARTED_BACKUPS, KILLED_RESTORE, HELD_BEFORE, LEAVES_ON, LEFT_MEANWHILE = (
@@ -1982,7 +1984,7 @@ MUTANTS = [
         "../loader/writing/sending.py",
         "            self._trail.begin(self._store, self._begun)\n",
         "            pass\n",
-        f"{PARTED_LOADS}::test_a_process_that_slept_writes_nothing_more",
+        f"{PARTED_LOADS}::test_a_commit_whose_answer_nobody_heard_is_counted_once",
     ),
     Mutant(
         "a load is resumed from the place that the first partition has",
@@ -1996,14 +1998,14 @@ MUTANTS = [
         "../loader/writing/delete_missing.py",
         "        latest = self.revs[piece]\n",
         "        latest = max(self.revs)\n",
-        PARTED_LOADS,
+        f"{PARTED_LOADS}::test_what_others_save_meanwhile_is_not_deleted",
     ),
     Mutant(
         "a load goes on whatever one of the partitions has lost",
         "../loader/writing/resume.py",
         "        if marked is None or last is None or not piece.has(last.since):\n            return []\n",
         "        if marked is None or last is None:\n            continue\n",
-        PARTED_LOADS,
+        f"{PARTED_LOADS}::test_a_load_whose_notes_went_in_one_partition_begins_anew",
     ),
     Mutant(
         "a field is lost before all partitions of a backup have used it",
@@ -2045,14 +2047,14 @@ MUTANTS = [
         "partitions/loading/restoring.py",
         "restorer.finish() for restorer in reversed(self._restorers)][-1]",
         "restorer.finish() for restorer in self._restorers][0]",
-        KILLED_RESTORE,
+        f"{KILLED_RESTORE}[Claim.finish-2-2]",
     ),
     Mutant(
         "partitions that a killed restore has made whole are in the way of the next",
         "partitions/loading/restoring.py",
         "                claim.take(again=is_left)\n",
         "                claim.take()\n",
-        KILLED_RESTORE,
+        f"{KILLED_RESTORE}[Claim.finish-2-2]",
     ),
     Mutant(
         "a restore looks at the first partition alone whether there is anything",
@@ -2088,6 +2090,162 @@ MUTANTS = [
         "    if before is None or link.whereabouts() != before:\n",
         "    if link.whereabouts() != before:\n",
         SCANNED,
+    ),
+    Mutant(
+        "MOVED is taken for unknown",
+        "../connection/cluster/slot_link.py",
+        "sent and not (answered if single else bool(wire and wire.none_ran))",
+        "sent",
+        f"{SLOTS}/test_slot_link.py::test_a_slot_that_has_moved_is_followed",
+    ),
+    Mutant(
+        "all partitions have one counter",
+        "commit/writer.py",
+        "class Writer:\n",
+        "class _OneForAll:\n"
+        "    _of: dict[int, _Reached] = {}\n"
+        "    def __get__(self, writer, owner=None):\n"
+        "        return self._of.get(threading.get_ident(), _Reached())\n"
+        "    def __set__(self, writer, value):\n"
+        "        self._of[threading.get_ident()] = value\n"
+        "class Writer:\n"
+        "    _reached = _OneForAll()\n",
+        PARTITION,
+    ),
+    Mutant(
+        "a load is resumed from the place of the partition that has come furthest",
+        "../loader/writing/resume.py",
+        "        lasts: Sequence[Bookmark | None] = bookmarks or [None] * len(since)\n",
+        "        lasts: Sequence[Bookmark | None] = [\n"
+        "            max(bookmarks, key=lambda each: each.place.batches, default=None)\n"
+        "        ] * len(since)\n",
+        f"{PARTED_LOADS}::test_a_load_that_is_killed_again_and_again_goes_on",
+    ),
+    Mutant(
+        "a query of partitions is answered as before where each has as many commits",
+        "partitions/joined.py",
+        "            if newest != self._of:\n",
+        "            if [each.seq for each in newest] != [each.seq for each in self._of]:\n",
+        PARTITION,
+    ),
+    Mutant(
+        "the facts of partitions stay where each has as many commits",
+        "partitions/past/joined_facts.py",
+        "if ledger.read[n] != now]",
+        "if ledger.read[n].seq != now.seq]",
+        f"{PAST}::test_a_history_of_the_same_length_is_another_one",
+    ),
+    Mutant(
+        "deals of several partitions are written by a revision of one",
+        "partitions/partitioned.py",
+        "        if (max_rev is not None or mark is not None) and len(parts) > 1:\n",
+        "        if False:\n",
+        PARTED_WRITES,
+    ),
+    Mutant(
+        "deals of several partitions are deleted by a revision of one",
+        "partitions/partitioned.py",
+        "        if (max_rev is not None or mark is not None) and len(by_partition) > 1:\n",
+        "        if False:\n",
+        PARTED_WRITES,
+    ),
+    Mutant(
+        "new deals are added to partitions behind one that was known",
+        "partitions/partitioned.py",
+        "            if n < len(run):\n                break\n",
+        "",
+        PARTED_WRITES,
+    ),
+    Mutant(
+        "each partition keeps the marks of the first batches",
+        "partitions/partitioned.py",
+        "marks[n_added : n_added + len(run)]",
+        "marks[: len(run)]",
+        PARTED_WRITES,
+    ),
+    Mutant(
+        "partitions of a server that removes deals are written to",
+        "partitions/partitioned.py",
+        "        self._ready()\n        parts = self._parts(batch)\n",
+        "        parts = self._parts(batch)\n",
+        PARTED_WRITES,
+    ),
+    Mutant(
+        "an index of words is asked for rows that a snapshot has not",
+        "../query/index/kept_index.py",
+        "if n_changed > _FAR_TOO_MANY or frame.height < index.height:",
+        "if n_changed > _FAR_TOO_MANY:",
+        SEARCH_INDEX,
+    ),
+    Mutant(
+        "rows that have changed are found by the words that they had",
+        "../query/index/indexed_search.py",
+        "are_in = None if self._is_changed is None else ~self._is_changed",
+        "are_in = None",
+        INDEXED,
+    ),
+    Mutant(
+        "rows of an index are those of the frame",
+        "../query/index/indexed_search.py",
+        "self._is_changed[self._index.order.in_frame(rows)]",
+        "self._is_changed[rows]",
+        INDEXED,
+    ),
+    Mutant(
+        "an index finds deals that are not to be searched",
+        "../query/index/indexed_search.py",
+        "        return rows[self._are_kept(self._index.order.in_frame(rows))]\n",
+        "        return rows\n",
+        INDEXED,
+    ),
+    Mutant(
+        "rows that were added to an index's are not looked at",
+        "../query/index/indexed_search.py",
+        "added = np.arange(index.height, texts.height, dtype=np.uint32)",
+        "added = _NONE",
+        INDEXED,
+    ),
+    Mutant(
+        "of very many rows some with beginnings of words are taken for whole ones",
+        "../query/index/indexed_search.py",
+        "            if each.rank >= least:\n",
+        "            if True:\n",
+        INDEXED,
+    ),
+    Mutant(
+        "of very many rows the first are those of the index",
+        "../query/index/indexed_search.py",
+        "return in_order(both, self._ids).head(MAX_RANKED).to_numpy()",
+        "return both.head(MAX_RANKED).to_numpy()",
+        INDEXED,
+    ),
+    Mutant(
+        "rows of many words are taken to ascend",
+        "../query/index/indexed_search.py",
+        "if len(parts) == 1 and parts[0].ascends and not matches.values:",
+        "if len(parts) == 1 and not matches.values:",
+        INDEXED,
+    ),
+    Mutant(
+        "a word counts in one of the columns that have it",
+        "../query/index/indexed_search.py",
+        'np.searchsorted(among, rows, "right")\n    counts',
+        "np.searchsorted(among, rows) + np.isin(rows, among)\n    counts",
+        INDEXED,
+    ),
+    Mutant(
+        "texts of more words than places are in the index",
+        "../query/index/token_index.py",
+        "        apart[too_long] = True\n",
+        "",
+        INDEXED,
+    ),
+    Mutant(
+        "an index that nobody needs is made to its end",
+        "../query/index/token_index.py",
+        "            raise GivenUp\n",
+        "            pass\n",
+        "tests/unit/query/index/test_token_index.py",
     ),
 ]
 
