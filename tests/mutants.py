@@ -972,7 +972,7 @@ MUTANTS = [
         "../connection/link.py",
         "return single or has_all",
         "return single or wire.ready",
-        "tests/server/connection/test_busy_batch.py",
+        "tests/server/connection/test_link_busy.py",
     ),
     Mutant(
         "sockets to Sentinels are opened when the connection is closed, and stay open",

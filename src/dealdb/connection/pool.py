@@ -84,7 +84,7 @@ class Pool:
         renew_in_child(self)
 
     def _start_empty(self) -> None:
-        # one that its holder may take again: a signal's handler that closes the pool may come at any line
+        # its holder may take it again: a signal's handler that closes the pool comes at any line
         self._lock = threading.RLock()
         self._idle: list[Wire] = []
         # no set of weak references: what takes the dead out of it is Python code, in which an interrupt is swallowed
@@ -164,8 +164,7 @@ class Pool:
                 wire.holder = None
                 if self._waiters:
                     self._serve()
-            if self._closed and wire in self._idle:
-                # by a signal's handler, just now
+            if self._closed and wire in self._idle:  # by a signal's handler, just now
                 self._idle.remove(wire)
                 keep = False
         if not keep:
@@ -210,9 +209,8 @@ class Pool:
             self._closed = True
             stale, self._idle = self._idle, []
             waiters, self._waiters = self._waiters, deque()
-            for place in waiters:
-                if (waiter := place()) is not None:
-                    waiter.gate.release()
+            for waiter in filter(None, (place() for place in waiters)):
+                waiter.gate.release()
         for wire in stale:
             wire.close()
         if self._sentinels is not None:
@@ -327,8 +325,9 @@ class Pool:
                     continue
             try:
                 self._waiters.remove(place)
-            except ValueError:
-                # a signal's handler has closed the pool just now, and woken all of them
+            except (
+                ValueError
+            ):  # a signal's handler has closed the pool just now, and woken all of them
                 continue
             if waiter is not None:
                 waiter.gate.release()

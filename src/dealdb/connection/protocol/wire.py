@@ -81,28 +81,9 @@ class Wire:
     """
 
     __slots__ = (
-        *(
-            "__weakref__",
-            "_address",
-            "_connection",
-            "_finder",
-            "_opened_at",
-            "_parts",
-            "_poller",
-            "_question",
-            "_ready",
-            "_settings",
-        ),
-        *(
-            "_on_replica",
-            "_was_primary",
-            "all_refused",
-            "db",
-            "holder",
-            "node",
-            "none_ran",
-            "used_at",
-        ),
+        *("__weakref__", "_address", "_connection", "_finder", "_on_replica", "_opened_at"),
+        *("_parts", "_poller", "_question", "_ready", "_settings", "_was_primary"),
+        *("all_refused", "db", "holder", "node", "none_ran", "used_at"),
     )
 
     def __init__(

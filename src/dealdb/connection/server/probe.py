@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from typing import Protocol
 
-from dealdb.connection.cluster.slots import SlotMap
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.fork import renew_in_child
 from dealdb.connection.pool import Pool
@@ -17,10 +17,22 @@ from dealdb.errors import PoolTimeout, ServerRefused, StoreError
 ANSWER_WITHIN_S = 0.8
 
 
+class Nodes(Protocol):
+    """Who knows the nodes of a cluster."""
+
+    def primaries(self) -> list[Endpoint]:
+        """Those that have keys."""
+        ...
+
+    def refresh(self, avoid: Endpoint | None = None) -> None:
+        """Look again who they are, where one has just failed."""
+        ...
+
+
 class _Ask(threading.Thread):
     """A PING to each server, in a thread of its own, for a look-up of a host name can't be given a deadline."""
 
-    def __init__(self, pool: Pool, slots: SlotMap | None) -> None:
+    def __init__(self, pool: Pool, slots: Nodes | None) -> None:
         super().__init__(name="dealdb-probe", daemon=True)
         self._pool = pool
         self._slots = slots
@@ -33,7 +45,7 @@ class _Ask(threading.Thread):
         with contextlib.suppress(PoolTimeout):
             self.verdict = self._ping(None) if self._slots is None else self._ping_all(self._slots)
 
-    def _ping_all(self, slots: SlotMap) -> bool:
+    def _ping_all(self, slots: Nodes) -> bool:
         try:
             nodes = slots.primaries()
         except StoreError:
@@ -85,7 +97,7 @@ class Probe:
         Of a cluster, who has them; else None.
     """
 
-    def __init__(self, pool: Pool, slots: SlotMap | None = None) -> None:
+    def __init__(self, pool: Pool, slots: Nodes | None = None) -> None:
         self._pool = pool
         self._slots = slots
         self.renew()
