@@ -13,17 +13,16 @@ local call = redis.call
 local parts = cmsgpack.unpack(ARGV[4])
 local entry, meta, queries = parts[1], parts[2], parts[3]
 if call('HGET', KEYS[1], 'restored') == ARGV[1] then return {'ok', tostring(#queries / 2)} end
+-- where there is no commit, an earlier try whose answer was lost has left no token
 local function is_empty_as_it_should_be()
   if ARGV[2] ~= '0' or call('EXISTS', KEYS[1]) == 1 then return false end
   for i = 1, #queries, 2 do
-    if not call('HGET', KEYS[4], queries[i]) then return false end
+    if call('HGET', KEYS[4], queries[i]) == false then return false end
   end
   return true
 end
-if call('HGET', KEYS[1], 'restore') ~= ARGV[1] then
-  -- an earlier try whose answer was lost has left no token where there is no commit
-  return is_empty_as_it_should_be() and {'ok', tostring(#queries / 2)} or {'taken'}
-end
+if is_empty_as_it_should_be() then return {'ok', tostring(#queries / 2)} end
+if call('HGET', KEYS[1], 'restore') ~= ARGV[1] then return {'taken'} end
 for i = 6, #KEYS do
   if call('EXISTS', KEYS[i]) == 0 then return {'lost', KEYS[i]} end
 end
