@@ -266,6 +266,7 @@ MUTANTS = [
         "commit/commit.lua",
         "if last and counter <= last_counter then\n",
         "if last and counter < last_counter then\n",
+        "tests/server/store/commit/test_writer.py",
     ),
     Mutant(
         "of new deals, a repeat is not answered where others came after it",
