@@ -85,12 +85,17 @@ class Cluster:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
         return self._start(*options, "--repl-diskless-sync-delay", "0")
 
-    def add_pair(self) -> Server:
-        """Another primary without slots, and its replica; returns the primary."""
+    def add_pair(self) -> tuple[Server, Server]:
+        """Another primary without slots, and its replica."""
         primary, replica = self._join(2)
-        say(replica, "CLUSTER", "REPLICATE", id_of(primary))
+        self.follow(replica, primary)
+        return primary, replica
+
+    def follow(self, replica: Server, primary: Server) -> None:
+        """Have a server be the replica of another one, if it is not."""
+        if say(replica, "ROLE")[:3] != [b"slave", primary.host.encode(), primary.port]:
+            say(replica, "CLUSTER", "REPLICATE", id_of(primary))
         assert eventually(lambda: self._is_ready(replica))
-        return primary
 
     def add_primary(self) -> Server:
         """Another primary without slots."""

@@ -120,9 +120,11 @@ class Deeds:
 
     def _add(self) -> None:
         """A primary and its replica join, and get a quarter of the partitions."""
-        added = self._cluster.add_pair()
+        added, replica = self._cluster.add_pair()
         # one that loses its last slot would become a replica
         for slot in [n for n in range(32) if n not in self._slots][:8]:
             self._move(slot, added)
         for slot in self._draw.sample(self._slots, max(1, len(self._slots) // 4)):
             self._move(slot, added)
+        # whoever had its first slot before may have claimed it for a moment, and is followed since
+        self._cluster.follow(replica, added)
