@@ -612,7 +612,7 @@ MUTANTS = [
         "replica/replica.py",
         "                known.pop(number, None)\n",
         "                known.get(number)\n",
-        f"tests/server/store/checkpoint/test_checkpoint.py {MACHINE}",
+        "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
         "a checkpoint is published without chunks that it took for there",
