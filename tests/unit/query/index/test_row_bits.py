@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from dealdb.query.index import row_bits
 from dealdb.query.index.row_bits import KeptBits, are_in, bits_of, rows_of
 
-
 # of a word of bits each, too
 SPARSE = st.lists(st.integers(0, 2_000), max_size=20).map(
     lambda rows: [n in set(rows) for n in range(2_001)]
