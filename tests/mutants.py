@@ -612,7 +612,7 @@ MUTANTS = [
         "replica/replica.py",
         "                known.pop(number, None)\n",
         "                known.get(number)\n",
-        f"tests/server/store/checkpoint/test_checkpoint.py {MACHINE}",
+        "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
         "a checkpoint is published without chunks that it took for there",
@@ -2247,6 +2247,34 @@ MUTANTS = [
         "            raise GivenUp\n",
         "            pass\n",
         "tests/unit/query/index/test_token_index.py",
+    ),
+    Mutant(
+        "what is found in some columns counts for all",
+        "../query/index/matching.py",
+        "span if is_wanted is None else None)",
+        "span)",
+        INDEXED,
+    ),
+    Mutant(
+        "of rows in parts those without an id come with the first",
+        "../query/results/by_id.py",
+        "is_near = (own <= bound).fill_null(value=False)",
+        "is_near = (own <= bound).fill_null(value=True)",
+        "tests/unit/query/results/test_by_id.py",
+    ),
+    Mutant(
+        "of rows in parts the last of each comes too late",
+        "../query/results/by_id.py",
+        "is_near = (own <= bound)",
+        "is_near = (own < bound)",
+        "tests/unit/query/results/test_by_id.py",
+    ),
+    Mutant(
+        "of deals that are equal the last of a page comes in any order",
+        "../query/results/sorting.py",
+        "groups = groups.filter(groups <= groups[count - 1])",
+        "groups = groups.head(count)",
+        "tests/unit/query/results/test_by_id.py",
     ),
 ]
 

@@ -74,8 +74,8 @@ def _sorted_by_and_by(rows: pl.Series, ids: pl.Series | None, size: int) -> Iter
     while ids is not None and len(rows) > max(_FEW, _GROWTH * size):
         own = ids.gather(rows)
         bound = own.bottom_k(size).max()
-        if bound is None:
-            # none of them has an id
+        if bound is None or len(own) - own.null_count() < size:
+            # so few of them have an id that others are of the first part
             break
         is_near = (own <= bound).fill_null(value=False)
         yield in_order(rows.filter(is_near), ids)

@@ -178,6 +178,24 @@ def test_what_did_not_change_is_kept_once(link: Link) -> None:
     assert amounts(Store(link)) == list(range(500))
 
 
+def test_a_chunk_of_which_a_deal_has_changed_is_written_again(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one that still knows what the chunks of its last checkpoint are called."""
+    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
+        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
+    store = Store(link)
+    bulk(store, 500)
+    assert checkpoint(store)
+    for amount in (7_000, 8_000):
+        store.save({"id": "b0", "amount": amount})
+        store.snapshot()
+        replica = store._live._replica
+        assert replica.chunks
+        assert write_checkpoint(link, store.keys, replica, anew=False)
+    assert amounts(Store(link)) == [*range(1, 500), 8_000]
+
+
 def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks that are full are written once, and the log does not grow with the load."""
     for module in (

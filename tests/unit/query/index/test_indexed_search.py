@@ -217,3 +217,15 @@ def test_of_texts_with_more_words_than_places_it_is_known_which_word_comes_first
     frame = texts(**{column: ["re " * n + "acme renewal", "re " * n + "renewal acme", "acme"]})
     for question in ("acme renewal", "renewal acme"):
         assert_same(frame, frame, question, list(COLUMNS), 20, None, [])
+
+
+def test_what_was_found_in_some_columns_is_not_kept_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_limits(monkeypatch, [0, 0, 0, 1, 1, 0])
+    frame = texts(name=["acme", "b"], note=["b", "acme"])
+    index, nothing = token_index(frame, COLUMNS), np.empty(0, np.uint32)
+    for names in (["name"], ["note"], ["name", "note"], list(COLUMNS)):
+        by_index = IndexedSearch(index, frame.select(names), None, nothing, frame["id"])
+        found = searched(frame, ["acme"], names, 20, None, by_index)
+        assert found.rows() == searched(frame, ["acme"], names, 20).rows()

@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from dealdb.query.index import row_bits
 from dealdb.query.index.row_bits import KeptBits, are_in, bits_of, rows_of
 
+# of a word of bits each, too
+SPARSE = st.lists(st.integers(0, 2_000), max_size=20).map(
+    lambda rows: [n in set(rows) for n in range(2_001)]
+)
 
-@given(st.lists(st.booleans(), max_size=200), st.integers(0, 10))
+
+@given(st.lists(st.booleans(), max_size=200) | SPARSE, st.integers(0, 10))
 def test_rows_come_back(values: list[bool], most: int) -> None:
     bits = bits_of(np.array(values, np.bool_))
     rows = np.arange(len(values), dtype=np.uint32)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.query import QueryEngine
 from dealdb.query.results import by_id, sorting
 from dealdb.query.results.by_id import first_in_order, parts_in_order
+from examples import of_profile
 
 ids = st.lists(
     st.none() | st.sampled_from(["", "1", "10", "9", "a", "é", "😀", "a\0"]), max_size=40
 )
 
 
+@settings(max_examples=of_profile(10))
 @given(ids=ids, size=st.integers(1, 5), data=st.data())
 def test_parts_are_the_whole_in_order(
     ids: list[str | None], size: int, data: st.DataObject
@@ -33,6 +35,15 @@ def test_parts_are_the_whole_in_order(
     assert first == expected[:size]
 
 
+def test_rows_without_an_id_are_of_the_first_where_too_few_have_one() -> None:
+    rows, n = pl.Series(range(10_100), dtype=pl.UInt32), 10_100
+    known = pl.Series([None] * (n - 1) + ["a"], dtype=pl.String)
+    assert first_in_order(rows, known, 3).to_list() == [n - 1, 0, 1]
+    parts = parts_in_order(rows, known, 3)
+    assert [next(parts).to_list() for _ in range(2)] == [[n - 1, 0, 1], [2, 3, 4]]
+
+
+@settings(max_examples=of_profile(5))
 @given(
     rows=st.lists(st.tuples(st.sampled_from([1, 2, None]), st.sampled_from("ab")), min_size=1),
     limit=st.integers(0, 12),
