@@ -32,6 +32,11 @@ from faults.cluster.losses import Loss, explained
 from networks import Host, Network, why_not
 from servers import BINARIES, EVERY_SECOND, Server
 
+# a node that reads its file for longer than that when it starts takes all others for gone, and says so to them
+_PATIENT_NODES = ("--cluster-node-timeout", "3000")
+# what a node logs that takes the place of its primary
+_WON = "Failover election won"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -118,7 +123,7 @@ class Run:
         if binary is None:
             raise SystemExit(f"no binary of {self._plan.server} on this machine")
         folder = self._folder / f"node{len(self._servers)}"
-        all_options = (*EVERY_SECOND, "--protected-mode", "no", *options)
+        all_options = (*EVERY_SECOND, "--protected-mode", "no", *options, *_PATIENT_NODES)
         server = Server(binary, folder, *all_options, **where)  # type: ignore[arg-type]  # host and before
         self._servers.append(server)
         if host:
@@ -229,6 +234,8 @@ class Run:
             "deeds": dict(self._counts.most_common()),
             "primaries replaced": sum(outage.replaced for outage in deeds.outages),
             "replaced after, s": [outage.lasted_s for outage in deeds.outages if outage.replaced],
+            # more than were replaced: servers replaced others unasked, and no outage explains what was lost by it
+            "elections won": self._elections(),
             "not replaced, s": [outage.lasted_s for outage in deeds.outages if not outage.replaced],
             "reads of all deals compared": board.reads,
             "lost by design": [
@@ -246,6 +253,10 @@ class Run:
             "longest pause of a thread, s": round(max(found["longest_s"] for found in savers), 2),
             "notes": self._notes,
         }
+
+    def _elections(self) -> int:
+        logs = (server.folder / "log" for server in self._servers)
+        return sum(log.read_text(errors="replace").count(_WON) for log in logs)
 
     def _bad_notes(self) -> bool:
         return any(not note.startswith("no network") for note in self._notes)
