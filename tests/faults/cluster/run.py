@@ -34,6 +34,8 @@ from servers import BINARIES, EVERY_SECOND, Server
 
 # a node that reads its file for longer than that when it starts takes all others for gone, and says so to them
 _PATIENT_NODES = ("--cluster-node-timeout", "3000")
+# reads of all deals without which a run says too little
+_LEAST_READS = 20
 # what a node logs that takes the place of its primary
 _WON = "Failover election won"
 
@@ -174,7 +176,9 @@ class Run:
             )  # fmt: skip
             time.sleep(draw.uniform(1, 3))
         last = board.saves
-        self._await(lambda: board.saves >= last + plan.least_changes)
+        self._await(
+            lambda: board.saves >= last + plan.least_changes and board.reads >= _LEAST_READS
+        )
         return before, board.saves - last
 
     @staticmethod
@@ -218,7 +222,7 @@ class Run:
         made = sum(len(found["made"]) for found in savers)
         enough = (
             min(sides) >= plan.least_changes
-            and board.reads >= 20
+            and board.reads >= _LEAST_READS
             and self._counts.total() >= plan.deeds
         )
         return {

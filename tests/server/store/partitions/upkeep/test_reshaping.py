@@ -395,8 +395,9 @@ def test_what_others_save_between_any_two_commits(
 
 # other processes ----------------------------------------------------------------------------------
 
+# without a pause two of them could leave no moment in which a field can leave, and after 1,000 tries that is told
 WRITER = """
-import random, sys
+import random, sys, time
 from pathlib import Path
 from dealdb import DealDatabase, SchemaError
 url, seed, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
@@ -410,6 +411,7 @@ with DealDatabase.from_url(url) as db:
             db.save_deal(deal)
         except SchemaError:
             refused += 1
+        time.sleep(0.003)
         n += 1
         if n == 30:
             (folder / f"began{seed}").touch()
