@@ -32,6 +32,12 @@ from dealdb.store.replica.snapshot import Snapshot
 from servers import Server
 
 
+def have_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a hundred rows fill a chunk."""
+    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
+        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
+
+
 class WatchedLink:
     """A link that tells a test of each command before it is sent."""
 
@@ -182,8 +188,7 @@ def test_a_chunk_of_which_a_deal_has_changed_is_written_again(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By one that still knows what the chunks of its last checkpoint are called."""
-    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
-        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
+    have_small_chunks(monkeypatch)
     store = Store(link)
     bulk(store, 500)
     assert checkpoint(store)
@@ -326,8 +331,7 @@ def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
 def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
-        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
+    have_small_chunks(monkeypatch)
     store = Store(link)
     bulk(store, 500)
     assert checkpoint(store)
