@@ -13,11 +13,13 @@ After a fork the child begins with an empty pool and new locks; the parent's soc
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from dealdb.connection.endpoint import Endpoint
 from dealdb.connection.fork import renew_in_child
@@ -26,6 +28,8 @@ from dealdb.connection.protocol.wire import HANG_UP_TIMEOUT_S, Wire
 from dealdb.connection.sentinels import Sentinels
 from dealdb.connection.settings import Settings
 from dealdb.errors import PoolTimeout, StoreError
+
+T = TypeVar("T")
 
 # a slot can fall free without a release, by a wire that was collected; a waiting caller looks this often
 LOST_SLOT_CHECK_S = 0.25
@@ -47,6 +51,11 @@ class _Waiter:
         self.wire: Wire | None = None
         self.gate = threading.Lock()
         self.gate.acquire()
+
+    def wake(self) -> None:
+        """Open the gate; where a signal's handler interrupts one that opens it, both do."""
+        with contextlib.suppress(RuntimeError):
+            self.gate.release()
 
 
 class Pool:
@@ -164,8 +173,8 @@ class Pool:
                 wire.holder = None
                 if self._waiters:
                     self._serve()
-            if self._closed and wire in self._idle:  # by a signal's handler, just now
-                self._idle.remove(wire)
+            # closed by a signal's handler just now; one that was served to another caller is theirs
+            if self._closed and _discard(self._idle, wire):
                 keep = False
         if not keep:
             self._retire([wire])
@@ -185,7 +194,8 @@ class Pool:
                 for wire in self._held()
                 if wire.holder == waiter.thread and wire is not waiter.wire
             ]
-            self._idle = [wire for wire in self._idle if wire not in lost]
+            for wire in lost:
+                _discard(self._idle, wire)
         self._retire(lost)
 
     def select(self, db: int) -> None:
@@ -210,7 +220,7 @@ class Pool:
             stale, self._idle = self._idle, []
             waiters, self._waiters = self._waiters, deque()
             for waiter in filter(None, (place() for place in waiters)):
-                waiter.gate.release()
+                waiter.wake()
         for wire in stale:
             wire.close()
         if self._sentinels is not None:
@@ -323,14 +333,9 @@ class Pool:
                         return
                     # there may be one to the node that the next one waits for
                     continue
-            try:
-                self._waiters.remove(place)
-            except (
-                ValueError
-            ):  # a signal's handler has closed the pool just now, and woken all of them
-                continue
-            if waiter is not None:
-                waiter.gate.release()
+            # where it is not in there, a signal's handler has closed the pool just now, and woken all of them
+            if _discard(self._waiters, place) and waiter is not None:
+                waiter.wake()
 
     def _wait(self, waiter: _Waiter, timeout_s: float) -> Wire:
         began = time.monotonic()
@@ -352,7 +357,7 @@ class Pool:
     def _leave_queue(self, waiter: _Waiter, *, keep: bool) -> Wire | None:
         """Drop out of the queue; a wire that came meanwhile is kept, or passed on."""
         with self._lock:
-            self._waiters = deque(each for each in self._waiters if each() is not waiter)
+            _discard(self._waiters, weakref.ref(waiter))
             # once: by the next time it may be another caller's
             wire, waiter.wire = waiter.wire, None
         if wire is not None and not keep:
@@ -385,6 +390,20 @@ class Pool:
         self._start_empty()
         for wire in inherited:
             wire.close()
+
+
+def _discard(collection: list[T] | deque[T], item: T) -> bool:
+    """
+    Take an item out where it is in there; says whether it was.
+
+    In one step: a signal's handler that closes the pool leaves other collections, which none made of the old ones
+    may replace.
+    """
+    try:
+        collection.remove(item)
+    except ValueError:
+        return False
+    return True
 
 
 def _idle_place(idle: Sequence[Wire], node: Endpoint | None) -> int | None:
