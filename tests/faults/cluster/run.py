@@ -198,9 +198,15 @@ class Run:
             report = db.check()
             histories = _numbers(db, savers)
             n_deals = len(db)
-        wrong = [text for found in (*savers, said["loader"]) for text in found["wrong"]]
+        wrong = said["loader"]["wrong"]
         doubled = _doubled(histories)
         losses = list(_losses(frame, histories, savers, said["loader"]["loaded"], plan.partitions))
+        wrong += [
+            f"get_deal({deal}) gave {seen} right after {number}"
+            for found in savers
+            for deal, seen, number in found["stale"]
+            if not _shows_loss(seen, number, histories[deal])
+        ]
         shown = dict(zip(frame["id"], map(int, frame["amount"].fill_null(0)), strict=True))
         wrong += [
             f"{deal} is shown with {shown.get(deal)}, its history ends with {numbers[-1]}"
@@ -318,6 +324,11 @@ def _doubled(histories: Mapping[str, Sequence[int]]) -> list[str]:
         for earlier, later in pairwise(numbers)
         if later <= earlier
     ]
+
+
+def _shows_loss(seen: int | None, number: int, kept: Sequence[int]) -> bool:
+    """Whether a read shows that a save is lost, and counted as that: it gave the one before, and no history has it."""
+    return number not in kept and seen == max((n for n in kept if n < number), default=None)
 
 
 def _was_lost(miss: Sequence[Any], losses: Sequence[Loss]) -> bool:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from faults.cluster.losses import TAIL_S, Loss, Outage, explained
-from faults.cluster.run import _doubled, _losses
+from faults.cluster.run import _doubled, _losses, _shows_loss
 
 FRAME = pl.DataFrame({"id": ["c0.0", "d1", "L0.0"], "owner": ["x", "x", "L0"]})
 
@@ -37,6 +37,25 @@ def test_what_is_missing_is_lost() -> None:
 )
 def test_a_number_that_comes_twice_or_late_is_doubled(numbers: list[int], n_found: int) -> None:
     assert len(_doubled({"c0.0": numbers})) == n_found
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept", "is_loss"),
+    [
+        (9, [8, 9, 11], True),
+        (None, [11], True),
+        # it is there
+        (9, [8, 9, 10], False),
+        # nobody lost these
+        (8, [8, 9, 11], False),
+        (None, [8, 9], False),
+        (11, [8, 9, 11], False),
+    ],
+)
+def test_a_read_right_after_a_save_shows_the_one_before_only_where_it_is_lost(
+    seen: int | None, kept: list[int], is_loss: bool
+) -> None:
+    assert _shows_loss(seen, 10, kept) == is_loss
 
 
 @pytest.mark.parametrize(

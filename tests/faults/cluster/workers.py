@@ -63,7 +63,8 @@ class Saver(threading.Thread):
         self.deleted: dict[str, float] = {}
         self.in_doubt: list[str] = []
         self.errors: Counter[str] = Counter()
-        self.wrong: list[str] = []
+        # deal, what a read found, and the save that had been acknowledged just before
+        self.stale: list[tuple[str, int | None, int]] = []
         self.longest_s = 0.0
 
     def run(self) -> None:
@@ -98,14 +99,16 @@ class Saver(threading.Thread):
         self.acked[cell].append((number, time.monotonic()))
         self._board.acknowledged[self._first + cell] += 1
         if self._draw.random() < 0.05:
-            self._look(cell, deal_id, number)
+            self._look(deal_id, number)
         return True
 
-    def _look(self, cell: int, deal_id: str, number: int) -> None:
+    def _look(self, deal_id: str, number: int) -> None:
         done, deal = self._try(self._db.get_deal, deal_id)
-        if done and (deal is None or int(deal["amount"]) != number):
-            seen = None if deal is None else int(deal["amount"])
-            self.wrong.append(f"get_deal({deal_id}) gave {seen} right after {number}")
+        if not done:
+            return
+        seen = None if deal is None else int(deal["amount"])
+        if seen != number:
+            self.stale.append((deal_id, seen, number))
 
     def _make(self) -> bool:
         if len(self.made) > 30 and self._draw.random() < 0.5:
@@ -144,7 +147,7 @@ def save(setup: Setup, number: int) -> None:
         "made": {key: at for saver in savers for key, at in saver.made.items()},
         "deleted": {key: at for saver in savers for key, at in saver.deleted.items()},
         "errors": sum((saver.errors for saver in savers), Counter()),
-        "wrong": [text for saver in savers for text in saver.wrong],
+        "stale": [each for saver in savers for each in saver.stale],
         "longest_s": max(saver.longest_s for saver in savers),
     }
     setup.note(f"saver{number}", found)
