@@ -35,6 +35,7 @@ SLOTS = "tests/server/connection/cluster"
 SCANNED = "tests/server/store/partitions/upkeep/test_scanning_on_cluster.py"
 SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index/test_kept_index.py"
+PARTED_INDEX = "tests/server/query/index/test_index_of_partitions.py"
 INDEXED = "tests/unit/query/index/test_indexed_search.py"
 PARTED_WRITES = "tests/server/store/partitions/test_partitioned_writes.py"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
@@ -2174,9 +2175,37 @@ MUTANTS = [
     Mutant(
         "an index of words is asked for rows that a snapshot has not",
         "../query/index/kept_index.py",
-        "if n_changed > _FAR_TOO_MANY or frame.height < index.height:",
+        "if n_changed > _FAR_TOO_MANY or made.has_more(texts):",
         "if n_changed > _FAR_TOO_MANY:",
         SEARCH_INDEX,
+    ),
+    Mutant(
+        "an index of partitions takes rows for those that they have come between",
+        "../query/index/made_index.py",
+        "if layout.is_that_of_frame:",
+        "if True:",
+        PARTED_INDEX,
+    ),
+    Mutant(
+        "rows of partitions that were laid out anew are told as they lie",
+        "../query/index/layout.py",
+        "return self.layout.in_frame(np.array(rows, np.int64)).tolist(), scores",
+        "return rows, scores",
+        PARTED_INDEX,
+    ),
+    Mutant(
+        "a change in one partition is one of the same row of the first",
+        "../query/index/made_index.py",
+        "found.append(rows[rows < height] + np.uint32(first))",
+        "found.append(rows[rows < height])",
+        PARTED_INDEX,
+    ),
+    Mutant(
+        "an index of partitions outlives the columns of all but the first",
+        "../query/index/made_index.py",
+        "log() is each.log or height == each.height == 0",
+        "log() is self.logs[0]() or True",
+        PARTED_INDEX,
     ),
     Mutant(
         "rows that have changed are found by the words that they had",

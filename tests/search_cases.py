@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import polars as pl
@@ -108,7 +108,32 @@ def deal(draw: random.Random, number: int) -> dict[str, object]:
     return {"id": number, **texts, "owner": draw.choice(["Ann Lee", "Bo Acme"]), "stage": "Lead"}
 
 
+def steps(db: DealDatabase, draw: random.Random) -> Iterator[None]:
+    """Changes of every kind, one after the other."""
+    for number in range(12):
+        db.save_deal(deal(draw, number))
+    yield
+    while True:
+        match draw.randrange(9):
+            case 0:
+                db.delete_deal(draw.randrange(40))
+            case 1:
+                db.loader.load([deal(draw, draw.randrange(60)) for _ in range(30)], bar=False)
+            case 2:
+                db.save_deal({"id": draw.randrange(20), "tag": draw.choice(WORDS)})
+            case 3 if "tag" in db.schema:
+                db.drop_field("tag")
+            case 4 if "note" in db.schema:
+                db.rename_field("note", "remark")
+            case 5 if "remark" in db.schema:
+                db.rename_field("remark", "note")
+            case 6:
+                db.save_deal({"id": draw.randrange(20), "amount": draw.randrange(100)})
+            case _:
+                db.save_deal(deal(draw, draw.randrange(30)))
+        yield
+
+
 def kept_of(db: DealDatabase) -> kept_index.KeptIndex:
-    changes = db.query._source.snapshot().text_changes
-    assert changes is not None
-    return kept_index._KEPT[changes[0]]
+    first = next(each.log for each in db.query._source.snapshot().texts if each.height)
+    return kept_index._KEPT[first]

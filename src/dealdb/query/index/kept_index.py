@@ -12,14 +12,14 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from dealdb.query.results.by_id import ids_of
 from dealdb.query.results.rows import text_columns
 
 if TYPE_CHECKING:
-    from dealdb.query.index.indexed_search import IndexedSearch
+    from dealdb.query.index.made_index import MadeIndex
     from dealdb.query.index.token_index import TokenIndex
+    from dealdb.query.results.search import WordSearch
     from dealdb.store.replica.made_of_texts import MadeOfTexts
-    from dealdb.store.replica.row_log import RowLog
+    from dealdb.store.replica.row_log import RowLog, TextState
     from dealdb.store.replica.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _PAUSE = 10
 
 
 class KeptIndex:
-    """The index of the texts of one replica."""
+    """The index of the texts of one replica, or of several whose rows follow one another."""
 
     def __init__(self) -> None:
         self._searches = 0
@@ -48,56 +48,54 @@ class KeptIndex:
         self._has_looked = self._is_kept = False
         self._lock = threading.Lock()
         self._not_before = 0.0
-        # an index, and the length that the log of changes had
-        self._made: tuple[TokenIndex, int] | None = None
+        self._made: MadeIndex | None = None
 
     def search(
         self,
         frame: pl.DataFrame,
-        changes: tuple[RowLog, int],
+        texts: Sequence[TextState],
         names: Sequence[str],
         kept: pl.Series | None,
-    ) -> IndexedSearch | None:
+    ) -> WordSearch | None:
         """What searches some columns by the index; None where all rows are to be scanned."""
-        from dealdb.query.index.indexed_search import IndexedSearch
-
         self._searches += 1
-        log, length = changes
-        self._look_for_kept(log)
-        if self._made is None:
-            self._make(frame, log, length)
+        self._look_for_kept(texts)
+        made = self._made
+        if made is None or not made.goes_with(texts, names):
+            self._make(frame, texts)
             return None
-        index, since = self._made
-        # the texts of an older snapshot differ from those of the index in the same rows
-        changed = log.since(min(since, length), max(since, length)).to_numpy()
-        n_changed = len(changed) + abs(frame.height - index.height)
-        if n_changed > _most_changed(index.height):
-            self._make(frame, log, length)
-        if n_changed > _FAR_TOO_MANY or frame.height < index.height:
+        changed = made.changed(texts)
+        n_changed = len(changed) + abs(frame.height - made.index.height)
+        if n_changed > _most_changed(made.index.height):
+            self._make(frame, texts)
+        if n_changed > _FAR_TOO_MANY or made.has_more(texts):
             return None
-        # a select would take milliseconds
-        texts = pl.DataFrame([frame[name] for name in names])
-        return IndexedSearch(index, texts, kept, changed, ids_of(frame))
+        return made.search(frame, texts, names, kept, changed)
 
-    def _look_for_kept(self, log: RowLog) -> None:
+    def _look_for_kept(self, texts: Sequence[TextState]) -> None:
         """Take the index that another process has made of the texts as they were when the log began."""
-        if self._has_looked or log.made is None or not self._lock.acquire(blocking=False):
+        place = _place_of(texts)
+        if self._has_looked or place is None or not self._lock.acquire(blocking=False):
             return
         try:
-            kept = _kept_index(log.made)
+            kept = _kept_index(place)
             if kept is not None:
-                self._made, self._is_kept = (kept, 0), True
+                from dealdb.query.index.made_index import MadeIndex
+                from dealdb.store.replica.row_log import TextState
+
+                began = TextState(texts[0].log, 0, kept.height)
+                self._made, self._is_kept = MadeIndex.of(kept, [began]), True
             self._has_looked = True
         finally:
             self._lock.release()
 
-    def _make(self, frame: pl.DataFrame, log: RowLog, length: int) -> None:
+    def _make(self, frame: pl.DataFrame, texts: Sequence[TextState]) -> None:
         if self._searches < _SEARCHES or time.monotonic() < self._not_before:
             return
         if self._lock.acquire(blocking=False):
             # not a daemon, which the end of the interpreter would stop in the middle of another library's work
             thread = threading.Thread(
-                target=self._work, args=(frame, log, length), name="dealdb-search-index"
+                target=self._work, args=(frame, texts), name="dealdb-search-index"
             )
             try:
                 thread.start()
@@ -105,18 +103,20 @@ class KeptIndex:
                 # there may be no more threads, or the interpreter ends; a scan needs none
                 self._lock.release()
 
-    def _work(self, frame: pl.DataFrame, log: RowLog, length: int) -> None:
+    def _work(self, frame: pl.DataFrame, texts: Sequence[TextState]) -> None:
+        from dealdb.query.index.made_index import MadeIndex
         from dealdb.query.index.token_index import GivenUp, token_index
 
         began = time.monotonic()
         try:
             is_needed = threading.main_thread().is_alive
             index = token_index(frame, text_columns(frame, None), is_needed)
-            self._made = index, length
+            self._made = MadeIndex.of(index, texts)
             took = time.monotonic() - began
             logger.info("index of words made; rows: %d, seconds: %.3f", frame.height, took)
-            if log.made is not None and not self._is_kept and is_needed():
-                self._is_kept = _keep_index(index, log.made, log.since(0, length))
+            place = _place_of(texts)
+            if place is not None and not self._is_kept and is_needed():
+                self._is_kept = _keep_index(index, place, texts[0].log.since(0, texts[0].length))
         except GivenUp:
             return
         except BaseException as problem:  # noqa: BLE001  # an interrupt, too, which Polars raises in any thread
@@ -127,6 +127,11 @@ class KeptIndex:
             took = time.monotonic() - began
             self._not_before = time.monotonic() + _PAUSE * took
             self._lock.release()
+
+
+def _place_of(texts: Sequence[TextState]) -> MadeOfTexts | None:
+    """Where an index is kept for other processes; None for one of several replicas, which each begin at their time."""
+    return texts[0].log.made if len(texts) == 1 else None
 
 
 def _kept_index(made: MadeOfTexts) -> TokenIndex | None:
@@ -170,13 +175,11 @@ def _most_changed(height: int) -> int:
     return max(few, height // _A_PART)
 
 
-# another log stands for texts of which nothing is known
+# by the log of the first replica that has any rows; another log stands for texts of which nothing is known
 _KEPT: WeakKeyDictionary[RowLog, KeptIndex] = WeakKeyDictionary()
 
 
-def index_for(
-    deals: Snapshot, names: Sequence[str], kept: pl.Series | None
-) -> IndexedSearch | None:
+def index_for(deals: Snapshot, names: Sequence[str], kept: pl.Series | None) -> WordSearch | None:
     """
     What searches some columns of a snapshot by an index; None where there is none, or none yet.
 
@@ -189,7 +192,8 @@ def index_for(
     kept
         Boolean a row, true for the deals to search; None for all.
     """
-    if deals.text_changes is None or deals.rows.height < LEAST_ROWS:
+    if not deals.texts or deals.rows.height < LEAST_ROWS:
         return None
-    index = _KEPT.setdefault(deals.text_changes[0], KeptIndex())
-    return index.search(deals.rows, deals.text_changes, names, kept)
+    first = next(each.log for each in deals.texts if each.height)
+    index = _KEPT.setdefault(first, KeptIndex())
+    return index.search(deals.rows, deals.texts, names, kept)

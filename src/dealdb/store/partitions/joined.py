@@ -21,6 +21,7 @@ from dealdb.store.log.reader import News, news_command
 from dealdb.store.partitions.partition import Partition
 from dealdb.store.partitions.vector import vector_of
 from dealdb.store.replica.changing import retyped
+from dealdb.store.replica.row_log import TextState
 from dealdb.store.replica.snapshot import Snapshot
 
 # the head and the others are read one after the other, and a field may leave or come in between
@@ -189,7 +190,14 @@ def joined(
         seq=position.seq,
         position=position,
         whole_rows=partial(_whole_rows, schema, pieces, heights) if has_all else None,
+        texts=_texts(pieces),
     )
+
+
+def _texts(pieces: Sequence[Snapshot]) -> Sequence[TextState]:
+    """Those of the pieces, one after the other; none where one is of no replica."""
+    texts = tuple(chain.from_iterable(piece.texts for piece in pieces))
+    return texts if all(piece.texts for piece in pieces) else ()
 
 
 def _schema_of(pieces: Sequence[Snapshot]) -> Schema:

@@ -1,8 +1,9 @@
-"""``RowLog``: which rows were changed, one change after the other."""
+"""``RowLog``: which rows were changed, one change after the other; ``TextState``: the texts at one moment."""
 
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -55,3 +56,23 @@ class RowLog:
         if begin == end:
             return pl.Series([], dtype=pl.UInt32)
         return pl.Series(self._rows[begin:end], dtype=pl.UInt32).unique().sort()
+
+
+@dataclass(frozen=True, slots=True)
+class TextState:
+    """
+    The texts of a replica at one moment.
+
+    Attributes
+    ----------
+    log
+        Which of its rows were changed.
+    length
+        How many changes there were.
+    height
+        How many rows.
+    """
+
+    log: RowLog
+    length: int
+    height: int

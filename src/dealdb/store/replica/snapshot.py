@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
 import polars as pl
@@ -12,7 +12,7 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
-from dealdb.store.replica.row_log import RowLog
+from dealdb.store.replica.row_log import TextState
 
 WholeRows: TypeAlias = Callable[[pl.Series], pl.DataFrame | None]
 
@@ -40,8 +40,8 @@ class Snapshot:
     whole_rows
         Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
         all rows.
-    text_changes
-        Which rows of the replica were changed, and how many changes of them are in it; None where it is of none.
+    texts
+        Of the replica, or of each of the replicas whose rows follow one another; none where it is of no replica.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Snapshot:
         "rows",
         "schema",
         "seq",
-        "text_changes",
+        "texts",
     )
 
     def __init__(
@@ -85,10 +85,10 @@ class Snapshot:
         kept: pl.Series | None = None,
         position: Position | None = None,
         whole_rows: WholeRows | None = None,
-        text_changes: tuple[RowLog, int] | None = None,
+        texts: Sequence[TextState] = (),
     ) -> None:
         self.rows = frame
-        self.text_changes = text_changes
+        self.texts = texts
         self._whole_rows = whole_rows
         self.kept = kept
         self.schema = schema
@@ -138,7 +138,7 @@ class Snapshot:
             schema=self.schema,
             pipeline=self.pipeline,
             seq=self.seq,
-            text_changes=self.text_changes,
+            texts=self.texts,
         )
 
 
@@ -162,7 +162,7 @@ def snapshot_of(
         seq=replica.position.seq,
         position=replica.position,
         whole_rows=whole_rows,
-        text_changes=(replica.text_changes, len(replica.text_changes)),
+        texts=(_texts_of(replica),),
     )
 
 
@@ -175,4 +175,9 @@ def nothing(schema: Schema, replica: Replica | None = None) -> Snapshot:
         pipeline=replica.pipeline,
         seq=replica.position.seq,
         position=replica.position,
+        texts=(_texts_of(replica),),
     )
+
+
+def _texts_of(replica: Replica) -> TextState:
+    return TextState(replica.text_changes, len(replica.text_changes), replica.height)

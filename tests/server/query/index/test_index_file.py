@@ -201,9 +201,8 @@ def test_one_of_another_form_is_not_looked_at(
         assert not begins_with_index(start())
     assert begins_with_index(start())
     # whole, but not what it says: as a later version may have left it
-    snapshot = start().query._source.snapshot()
-    assert snapshot.text_changes is not None
-    place = snapshot.text_changes[0].made
+    (texts,) = start().query._source.snapshot().texts
+    place = texts.log.made
     assert place is not None
     for blob in (b"", b"words", b"\1" + bytes(7) + b"\2" + bytes(7) + b"{}"):
         place.keep(kept_index._FORM, blob)

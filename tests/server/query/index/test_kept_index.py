@@ -16,7 +16,7 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index, token_index
-from search_cases import QUESTIONS, WORDS, deal, kept_of, made
+from search_cases import QUESTIONS, kept_of, made, steps
 from servers import Server
 
 
@@ -32,32 +32,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def db(server: Server) -> Iterator[DealDatabase]:
     with DealDatabase.from_url(server.url) as found:
         yield found
-
-
-def steps(db: DealDatabase, draw: random.Random) -> Iterator[None]:
-    """Changes of every kind, one after the other."""
-    for number in range(12):
-        db.save_deal(deal(draw, number))
-    yield
-    while True:
-        match draw.randrange(9):
-            case 0:
-                db.delete_deal(draw.randrange(40))
-            case 1:
-                db.loader.load([deal(draw, draw.randrange(60)) for _ in range(30)], bar=False)
-            case 2:
-                db.save_deal({"id": draw.randrange(20), "tag": draw.choice(WORDS)})
-            case 3 if "tag" in db.schema:
-                db.drop_field("tag")
-            case 4 if "note" in db.schema:
-                db.rename_field("note", "remark")
-            case 5 if "remark" in db.schema:
-                db.rename_field("remark", "note")
-            case 6:
-                db.save_deal({"id": draw.randrange(20), "amount": draw.randrange(100)})
-            case _:
-                db.save_deal(deal(draw, draw.randrange(30)))
-        yield
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
@@ -108,10 +82,8 @@ def test_numbers_that_become_texts_are_found(db: DealDatabase) -> None:
 
 
 def text_changes(db: DealDatabase) -> tuple[object, list[int]]:
-    changes = db.query._source.snapshot().text_changes
-    assert changes is not None
-    log, length = changes
-    return log, log.since(0, length).to_list()
+    (texts,) = db.query._source.snapshot().texts
+    return texts.log, texts.log.since(0, texts.length).to_list()
 
 
 def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
@@ -123,7 +95,6 @@ def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(
     for _ in range(3):
         assert db.query.search("globex")["id"].to_list() == ["1"]
         made()
-    assert old.text_changes is not None
     found = kept_index.index_for(old, ["name"], None)
     assert found is not None
     assert len(found.found(["globex"], typos=False)) == 0

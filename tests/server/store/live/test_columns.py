@@ -88,15 +88,13 @@ def test_a_hash_that_was_copied_with_its_row_takes_the_row_once_it_is_saved(
         with server.client() as client:
             client.hset("deal:copy", mapping=client.hgetall("deal:d1"))
         db.save_deal({"id": "copy", "amount": 10})
-        before = other._store.snapshot(["amount"]).text_changes
+        (before,) = other._store.snapshot(["amount"]).texts
         assert other.query.find("amount >= 1", columns=["id"])["id"].to_list() == ["copy", "d2"]
         assert other.query.frame()["id"].to_list() == ["d0", "copy", "d2"]
         # who has made something of the texts is told
-        after = other._store.snapshot().text_changes
-        assert before
-        assert after
-        assert after[0] is before[0]
-        assert after[0].since(0, after[1]).to_list() == [1]
+        (after,) = other._store.snapshot().texts
+        assert after.log is before.log
+        assert after.log.since(0, after.length).to_list() == [1]
 
 
 def test_what_a_pipeline_without_stages_says_is_in_a_checkpoint_too(

@@ -1,0 +1,101 @@
+"""The index that a database of several partitions keeps: it finds what a scan finds, whatever was saved since."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.query import QueryEngine
+from dealdb.query.index import kept_index
+from search_cases import QUESTIONS, kept_of, made, steps
+from servers import Server
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index is made for few deals, and made anew after few changes."""
+    monkeypatch.setattr(kept_index, "LEAST_ROWS", 1)
+    monkeypatch.setattr(kept_index, "_MOST_CHANGED", 25)
+    monkeypatch.setattr(kept_index, "_PAUSE", 0)
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(server.url, partitions=4) as found:
+        yield found
+
+
+def by_scan(db: DealDatabase, question: str, where: str | None = None) -> list[tuple[object, ...]]:
+    return QueryEngine.over(db.query.frame()).search(question, where=where).rows()
+
+
+def uses_index(db: DealDatabase) -> bool:
+    return kept_index.index_for(db.query._source.snapshot(), ["name"], None) is not None
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
+def test_search_finds_what_a_scan_finds_after_each_change(db: DealDatabase, seed: int) -> None:
+    draw, with_index = random.Random(seed), 0
+    for _, _ in zip(range(60), steps(db, draw), strict=False):
+        question = draw.choice(QUESTIONS)
+        where = draw.choice([None, "owner = 'Ann Lee'"])
+        for _ in range(3):
+            with_index += uses_index(db)
+            found = db.query.search(question, where=where, limit=20)
+            assert found.rows() == by_scan(db, question, where), question
+            made()
+    assert with_index > 60
+
+
+def indexed(db: DealDatabase) -> None:
+    """Have an index of all deals that there are."""
+    for _ in range(2):
+        db.query.search("acme")
+        made()
+    assert uses_index(db)
+
+
+def test_deals_that_are_added_to_any_partition_are_found_in_their_place(db: DealDatabase) -> None:
+    db.loader.load([{"id": f"a{i}", "name": f"acme {i}"} for i in range(100)], bar=False)
+    indexed(db)
+    for number in range(20):
+        db.save_deal({"id": f"b{number}", "name": f"acme globex {number}"})
+        db.save_deal({"id": f"a{number}", "name": f"robot {number}"})
+        assert uses_index(db)
+        for question in ("acme", "globex", "robot", f"acme {number + 1}", f"globex {number}"):
+            for where in (None, f"id <= 'a{number + 50}'"):
+                found = db.query.search(question, where=where)
+                assert found.rows() == by_scan(db, question, where), question
+    assert uses_index(db)
+
+
+def test_a_snapshot_of_before_a_change_does_not_see_later_texts(db: DealDatabase) -> None:
+    db.loader.load([{"id": i, "name": "acme"} for i in range(40)], bar=False)
+    indexed(db)
+    old = db.query._source.snapshot()
+    for number in range(20):
+        db.save_deal({"id": number, "name": "globex"})
+    found = kept_index.index_for(old, ["name"], None)
+    assert found is not None
+    assert len(found.found(["globex"], typos=False)) == 0
+    assert len(found.found(["acme"], typos=False)) == 40
+    db.save_deal({"id": 99, "name": "acme"})
+    db.loader.load([{"id": i, "name": "robot"} for i in range(100, 140)], bar=False)
+    indexed(db)
+    # it has rows that the snapshot has not
+    assert kept_index.index_for(old, ["name"], None) is None
+
+
+def test_a_process_whose_columns_were_read_anew_makes_its_index_anew(db: DealDatabase) -> None:
+    db.loader.load([{"id": i, "name": "acme"} for i in range(40)], bar=False)
+    indexed(db)
+    first = kept_of(db)._made
+    db.save_deal({"id": 7, "extra": "globex"})
+    for _ in range(3):
+        assert db.query.search("globex")["id"].to_list() == ["7"]
+        made()
+    assert kept_of(db)._made is not first
+    assert uses_index(db)
