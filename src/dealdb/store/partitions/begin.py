@@ -110,7 +110,7 @@ class Beginning:
 
         Cost
         ----
-        Three round trips; one where there is nothing to do.
+        Four round trips; one where there is nothing to do.
         """
         layout, form = self._link.calls(self.looks, retry=True)
         if layout is None:
@@ -121,7 +121,9 @@ class Beginning:
         ):
             # in this order, what is cut off in the middle is a beginning that was cut off
             self._link.call("EVAL", _UNDO, 1, self._keys.layout, layout, retry=True)
-            self._link.call("DEL", self._keys.meta, retry=True)
+            # not the script's answer: the first one may have been lost
+            if self._link.call("GET", self._keys.layout, retry=True) is None:
+                self._link.call("DEL", self._keys.meta, retry=True)
 
     def _is_open(self) -> bool:
         """Whether nobody has begun it, with partitions or without."""

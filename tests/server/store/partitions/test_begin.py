@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from connected import documented_rule
 from dealdb import ConfigError, DealDatabase, NotOnPartitions, StoreDamaged
+from dealdb.connection import Link
 from dealdb.store.hashes import scan_names
+from dealdb.store.keys import Keys
 from dealdb.store.partitions import begin
 from servers import Server
 
@@ -248,3 +250,33 @@ def test_who_comes_while_another_program_begins_it_waits_for_that(
             assert not asked.done()
             client.set("deals:layout", layout)
             assert asked.result() is not None
+
+
+def test_what_another_program_has_begun_meanwhile_is_left(server: Server, client: Any) -> None:
+    with opened(server, partitions=4) as db, opened(server, partitions=4) as other:
+
+        def begin_again() -> None:
+            """Just after a program has looked, another one has undone what it began, and begins the collection."""
+            begin.Beginning.undo(own, is_left=False)
+            begin.Beginning(other._store.link, Keys("deal"), 4).begin()
+
+        own = begin.Beginning(db._store.link, Keys("deal"), 4)
+        own.begin()
+        slow = begin.Beginning(cast("Link", _Slow(db._store.link, begin_again)), Keys("deal"), 4)
+        slow._own = own._own
+        slow.undo(is_left=False)
+        assert sorted(client.keys("*")) == [b"deals:layout", b"deals:meta"]
+        other.save_deal({"id": 1})
+        assert len(db) == len(other) == 1
+
+
+class _Slow:
+    """A link to a program that is held up once it has read something."""
+
+    def __init__(self, link: Link, meanwhile: Callable[[], None]) -> None:
+        self.call, self._calls, self._meanwhile = link.call, link.calls, meanwhile
+
+    def calls(self, commands: Sequence[tuple[str, ...]], *, retry: bool) -> list[Any]:
+        replies = self._calls(commands, retry=retry)
+        self._meanwhile()
+        return replies
