@@ -2182,14 +2182,14 @@ MUTANTS = [
     Mutant(
         "an index of partitions takes rows for those that they have come between",
         "../query/index/made_index.py",
-        "if layout.is_that_of_frame:",
+        "if orders.is_that_of_frame:",
         "if True:",
         PARTED_INDEX,
     ),
     Mutant(
         "rows of partitions that were laid out anew are told as they lie",
-        "../query/index/layout.py",
-        "return self.layout.in_frame(np.array(rows, np.int64)).tolist(), scores",
+        "../query/index/row_orders.py",
+        "return self.orders.in_frame(np.array(rows, np.int64)).tolist(), scores",
         "return rows, scores",
         PARTED_INDEX,
     ),

@@ -2,7 +2,7 @@
 The way to a server: settings and URLs, a blocking pool, health, and an embedded server.
 
 The order of the parts; nothing imports from a part behind it:
-certificate, retry, fork, endpoint, pool_stats, embedded → url → settings → protocol → sentinels → pool → link →
+certificate, retry, fork, endpoint, pool_stats, embedded → url → settings → protocol → sentinels, waiter → pool → link →
 cluster, server → redis_connection.
 """
 

@@ -13,7 +13,6 @@ After a fork the child begins with an empty pool and new locks; the parent's soc
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 import weakref
@@ -27,6 +26,7 @@ from dealdb.connection.pool_stats import PoolStats
 from dealdb.connection.protocol.wire import HANG_UP_TIMEOUT_S, Wire
 from dealdb.connection.sentinels import Sentinels
 from dealdb.connection.settings import Settings
+from dealdb.connection.waiter import Waiter
 from dealdb.errors import PoolTimeout, StoreError
 
 T = TypeVar("T")
@@ -35,27 +35,6 @@ T = TypeVar("T")
 LOST_SLOT_CHECK_S = 0.25
 # how long one to a node of a cluster is waited for, before one is taken that leads to another node
 PATIENCE_S = 0.02
-
-
-class _Waiter:
-    """A caller in the queue: ``wire`` is set and ``gate`` opened when its turn comes."""
-
-    __slots__ = ("__weakref__", "db", "gate", "is_patient", "node", "thread", "wire")
-
-    def __init__(self, db: int, node: Endpoint | None) -> None:
-        self.db = db
-        self.node = node
-        # only where there are several nodes
-        self.is_patient = node is not None
-        self.thread = threading.get_ident()
-        self.wire: Wire | None = None
-        self.gate = threading.Lock()
-        self.gate.acquire()
-
-    def wake(self) -> None:
-        """Open the gate; where a signal's handler interrupts one that opens it, both do."""
-        with contextlib.suppress(RuntimeError):
-            self.gate.release()
 
 
 class Pool:
@@ -98,7 +77,7 @@ class Pool:
         self._idle: list[Wire] = []
         # no set of weak references: what takes the dead out of it is Python code, in which an interrupt is swallowed
         self._wires: list[weakref.ref[Wire]] = []
-        self._waiters: deque[weakref.ref[_Waiter]] = deque()
+        self._waiters: deque[weakref.ref[Waiter]] = deque()
 
     def checkout(
         self, db: int, timeout_s: float | None = None, node: Endpoint | None = None
@@ -117,7 +96,7 @@ class Pool:
         StoreError
             If the pool is closed.
         """
-        wire, waiter = None, _Waiter(db, node)
+        wire, waiter = None, Waiter(db, node)
         self._reclaim(waiter)
         try:
             with self._lock:
@@ -142,7 +121,7 @@ class Pool:
 
         Whoever holds one and waits for another may wait for somebody who does the same. It is handed back as the first.
         """
-        waiter = _Waiter(self.db, node)
+        waiter = Waiter(self.db, node)
         with self._lock:
             wire = None if self._is_awaited(waiter) or self._closed else self._take(waiter)
         if wire is not None and wire.node != node:
@@ -179,7 +158,7 @@ class Pool:
         if not keep:
             self._retire([wire])
 
-    def _reclaim(self, waiter: _Waiter) -> None:
+    def _reclaim(self, waiter: Waiter) -> None:
         """
         Drop what an interrupt took from a thread before it had it, or gave it back: a thread begins with no wire.
 
@@ -243,7 +222,7 @@ class Pool:
                 waited=self._waited,
             )
 
-    def _take(self, waiter: _Waiter) -> Wire | None:
+    def _take(self, waiter: Waiter) -> Wire | None:
         """
         Take a free wire, or a new one while there are slots; the caller holds the lock.
 
@@ -298,19 +277,19 @@ class Pool:
         if self._closed:
             raise StoreError(f"the connection to {self.settings.where} was closed; connect again")
 
-    def _queue_up(self, waiter: _Waiter) -> None:
+    def _queue_up(self, waiter: Waiter) -> None:
         self.refuse_if_closed()
         self._waiters.append(weakref.ref(waiter))
         self._waited += 1
 
-    def _is_awaited(self, caller: _Waiter) -> bool:
+    def _is_awaited(self, caller: Waiter) -> bool:
         """Whether somebody waits for what a caller needs: a node of a cluster, where there is one."""
         if self._next_waiter() is None:
             return False
         waiters = [waiter for each in self._waiters if (waiter := each()) is not None]
         return any(waiter.node == caller.node for waiter in waiters)
 
-    def _next_waiter(self) -> _Waiter | None:
+    def _next_waiter(self) -> Waiter | None:
         """Whoever has waited longest; those whom an interrupt has taken away are forgotten."""
         waiters = self._waiters
         while waiters:
@@ -337,7 +316,7 @@ class Pool:
             if _discard(self._waiters, place) and waiter is not None:
                 waiter.wake()
 
-    def _wait(self, waiter: _Waiter, timeout_s: float) -> Wire:
+    def _wait(self, waiter: Waiter, timeout_s: float) -> Wire:
         began = time.monotonic()
         while waiter.wire is None:
             left = began + timeout_s - time.monotonic()
@@ -354,7 +333,7 @@ class Pool:
             raise self._timeout(time.monotonic() - began)
         return wire
 
-    def _leave_queue(self, waiter: _Waiter, *, keep: bool) -> Wire | None:
+    def _leave_queue(self, waiter: Waiter, *, keep: bool) -> Wire | None:
         """Drop out of the queue; a wire that came meanwhile is kept, or passed on."""
         with self._lock:
             _discard(self._waiters, weakref.ref(waiter))
@@ -414,6 +393,6 @@ def _idle_place(idle: Sequence[Wire], node: Endpoint | None) -> int | None:
     return place if place >= 0 else None
 
 
-def _taken(idle: list[Wire], place: int, waiter: _Waiter) -> Wire:
+def _taken(idle: list[Wire], place: int, waiter: Waiter) -> Wire:
     idle[place].holder = waiter.thread
     return idle.pop(place)

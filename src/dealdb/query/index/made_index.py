@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from dealdb.query.index.indexed_search import IndexedSearch
-from dealdb.query.index.layout import Layout, RelaidSearch
+from dealdb.query.index.row_orders import RelaidSearch, RowOrders
 from dealdb.query.results.by_id import ids_of
 
 if TYPE_CHECKING:
@@ -102,14 +102,14 @@ class MadeIndex:
         """
         # a select would take milliseconds
         searched, ids = pl.DataFrame([frame[name] for name in names]), ids_of(frame)
-        layout = Layout(self.heights, [each.height for each in texts])
-        if layout.is_that_of_frame:
+        orders = RowOrders(self.heights, [each.height for each in texts])
+        if orders.is_that_of_frame:
             return IndexedSearch(self.index, searched, kept, changed, ids)
         search = IndexedSearch(
             self.index,
-            layout.relaid(searched),
-            None if kept is None else layout.relaid(kept),
+            orders.relaid(searched),
+            None if kept is None else orders.relaid(kept),
             changed,
-            None if ids is None else layout.relaid(ids),
+            None if ids is None else orders.relaid(ids),
         )
-        return RelaidSearch(search, layout)
+        return RelaidSearch(search, orders)

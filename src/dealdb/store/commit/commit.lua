@@ -237,7 +237,9 @@ if of_deals and #kept == 0 then return {'unchanged', digits(first_rev)} end
 -- what a set says besides ----------------------------------------------------------------------------------------
 local time = now[1] * 1000 + (now[2] - now[2] % 1000) / 1000
 local latest = told or 0
-for _, each in ipairs(ats or {}) do latest = math.max(latest, each) end
+if ats then
+  for _, each in ipairs(ats) do latest = math.max(latest, each) end
+end
 if latest > time + FUTURE_MS then return {'future', digits(time)} end
 local stamps, clears = kind == 'set' and updated > 0, kind == 'mend' or (kind == 'set' and not (one and #texts[1] == n_fields))
 -- kind of the stage that a deal is moved to by hand, from one of another kind
@@ -278,7 +280,7 @@ if kind == 'set' then
     end
   end
 end
-local moment, closing = nil, nil
+local stamp, closing = nil, nil
 if stamps or (outcome and outcome ~= 'open') then
   -- civil date of a day number, by the method of eras of 400 years; n - n % 1 is the whole part of n
   local function text_of(ms)
@@ -294,13 +296,12 @@ if stamps or (outcome and outcome ~= 'open') then
     local day = doy - (153 * mp + 2 - (153 * mp + 2) % 5) / 5 + 1
     return string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, day, t / 3600, t / 60 % 60, t % 60)
   end
-  moment = text_of(time)
+  stamp = stamps and text_of(time)
   -- a deal is closed on the day on which it was won or lost
-  closing = text_of((told or time) + ahead_ms)
+  closing = outcome and outcome ~= 'open' and string.sub(text_of((told or time) + ahead_ms), 1, 10)
 end
-local stamp = stamps and moment
 if outcome then
-  local found, closed = call('HGET', KEYS[4], 'closed'), outcome ~= 'open' and string.sub(closing, 1, 10)
+  local found, closed = call('HGET', KEYS[4], 'closed'), closing or false
   if closed == found and (first_row or not closed) then
     outcome = nil
   else

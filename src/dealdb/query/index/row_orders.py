@@ -1,4 +1,4 @@
-"""``Layout``: the rows of replicas that each grew at its end, in an order that an index of before still has."""
+"""``RowOrders``: the rows of replicas that each grew at its end, in an order that an index of before still has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", pl.DataFrame, pl.Series)
 
 
-class Layout:
+class RowOrders:
     """
     Two orders of the same rows: of a frame, replica by replica, and one in which new rows are behind all of before.
 
@@ -30,10 +30,10 @@ class Layout:
 
     Examples
     --------
-    >>> layout = Layout([2, 1], [3, 1])
-    >>> layout.in_frame(np.array([0, 1, 2, 3])).tolist()
+    >>> orders = RowOrders([2, 1], [3, 1])
+    >>> orders.in_frame(np.array([0, 1, 2, 3])).tolist()
     [0, 1, 3, 2]
-    >>> layout.relaid(pl.Series(["a", "b", "new", "c"])).to_list()
+    >>> orders.relaid(pl.Series(["a", "b", "new", "c"])).to_list()
     ['a', 'b', 'c', 'new']
     """
 
@@ -76,17 +76,17 @@ class RelaidSearch:
     """Searches texts that were laid out anew, and tells rows of the frame."""
 
     search: WordSearch
-    layout: Layout
+    orders: RowOrders
 
     def found(self, words: Sequence[str], *, typos: bool) -> Found:
         """Rows that have all words."""
-        return _InFrame(self.search.found(words, typos=typos), self.layout)
+        return _InFrame(self.search.found(words, typos=typos), self.orders)
 
 
 @dataclass(frozen=True, slots=True)
 class _InFrame:
     found: Found
-    layout: Layout
+    orders: RowOrders
 
     def __len__(self) -> int:
         return len(self.found)
@@ -94,8 +94,8 @@ class _InFrame:
     def scores(self) -> tuple[list[int], list[float]]:
         """Each of them, and how well it has the words."""
         rows, scores = self.found.scores()
-        return self.layout.in_frame(np.array(rows, np.int64)).tolist(), scores
+        return self.orders.in_frame(np.array(rows, np.int64)).tolist(), scores
 
     def hits(self, rows: Sequence[int]) -> list[Hit]:
         """What shows some of them."""
-        return self.found.hits(self.layout.of_frame(np.array(rows, np.int64)).tolist())
+        return self.found.hits(self.orders.of_frame(np.array(rows, np.int64)).tolist())

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from hypothesis import given
 
-from dealdb.query.index.layout import Layout
+from dealdb.query.index.row_orders import RowOrders
 from search_cases import seeds
 
 
@@ -24,12 +24,12 @@ def test_each_row_has_one_place(seed: int) -> None:
     given = [text for part in texts for text in part]
     if not given:
         return
-    layout = Layout(before, now)
-    laid_out = layout.relaid(pl.Series(given)).to_list()
+    orders = RowOrders(before, now)
+    laid_out = orders.relaid(pl.Series(given)).to_list()
     of_before = [text for part, had in zip(texts, before, strict=True) for text in part[:had]]
     assert laid_out[: sum(before)] == of_before
     assert sorted(laid_out) == sorted(given)
-    rows = layout.in_frame(np.arange(len(given)))
+    rows = orders.in_frame(np.arange(len(given)))
     assert [given[row] for row in rows] == laid_out
-    assert layout.of_frame(rows).tolist() == [*range(len(given))]
-    assert layout.is_that_of_frame == (laid_out == given)
+    assert orders.of_frame(rows).tolist() == [*range(len(given))]
+    assert orders.is_that_of_frame == (laid_out == given)
