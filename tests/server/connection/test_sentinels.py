@@ -62,9 +62,12 @@ def test_a_primary_that_froze_is_left_before_it_knows_that_it_was_replaced(group
             new = group.wait_for_another(old)
         # it takes changes still, over the socket that the pool has kept
         assert roles(old) == "master"
+        # that is asked first: a command that can't be sent again would have failed
+        assert db._store.link.call("SET", "key", "value") == b"OK"
         for n in range(3):
             db.save_deal({"id": n, "amount": n + 1})
         with new.client() as client:
+            assert client.get("key") == b"value"
             assert [client.hget(f"deal:{n}", "amount") for n in range(3)] == [b"1", b"2", b"3"]
 
 
