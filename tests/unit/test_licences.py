@@ -14,6 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "licences.md"
 # as people write them -> as SPDX does
 _SPDX = {
     "MIT License": "MIT",
+    "Apache Software License": "Apache-2.0",
     "ISC License": "ISC",
     "ISC License (ISCL)": "ISC",
     # of altair and jinja2, whose texts have three clauses
@@ -67,4 +68,6 @@ def test_the_page_has_every_package_with_its_licence() -> None:
     table = listed()
     assert {name: table.get(name) for name in there} == there
     if sys.version_info[:2] == (3, 11):
-        assert set(table) == set(there)
+        # what redis needs of Pythons before that alone
+        earlier = {"async-timeout"} if sys.version_info >= (3, 11, 3) else set()
+        assert set(table) == {*there, *earlier}
