@@ -373,10 +373,10 @@ class Pool:
 
 def _discard(collection: list[T] | deque[T], item: T) -> bool:
     """
-    Take an item out where it is in there; says whether it was.
+    Take an item out if it is in there; returns whether it was.
 
-    In one step: a signal's handler that closes the pool leaves other collections, which none made of the old ones
-    may replace.
+    In place, not by a new collection: a signal's handler that closes the pool in between would have emptied the old
+    one for nothing.
     """
     try:
         collection.remove(item)

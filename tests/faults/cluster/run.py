@@ -198,7 +198,7 @@ class Run:
             report = db.check()
             histories = _numbers(db, savers)
             n_deals = len(db)
-        wrong = said["loader"]["wrong"]
+        wrong = [*said["loader"]["wrong"]]
         doubled = _doubled(histories)
         losses = list(_losses(frame, histories, savers, said["loader"]["loaded"], plan.partitions))
         wrong += [

@@ -280,8 +280,8 @@ if kind == 'set' then
     end
   end
 end
-local stamp, closing = nil, nil
-if stamps or (outcome and outcome ~= 'open') then
+local stamp, closing, closes = nil, nil, outcome and outcome ~= 'open'
+if stamps or closes then
   -- civil date of a day number, by the method of eras of 400 years; n - n % 1 is the whole part of n
   local function text_of(ms)
     local t = (ms - ms % 1000) / 1000 % 86400
@@ -298,7 +298,7 @@ if stamps or (outcome and outcome ~= 'open') then
   end
   stamp = stamps and text_of(time)
   -- a deal is closed on the day on which it was won or lost
-  closing = outcome and outcome ~= 'open' and string.sub(text_of((told or time) + ahead_ms), 1, 10)
+  closing = closes and string.sub(text_of((told or time) + ahead_ms), 1, 10)
 end
 if outcome then
   local found, closed = call('HGET', KEYS[4], 'closed'), closing or false
