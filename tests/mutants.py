@@ -35,7 +35,7 @@ SLOTS = "tests/server/connection/cluster"
 SCANNED = "tests/server/store/partitions/upkeep/test_scanning_on_cluster.py"
 SENTINELS = "tests/server/connection/test_sentinels.py"
 SEARCH_INDEX = "tests/server/query/index/test_kept_index.py"
-PARTED_INDEX = "tests/server/query/index/test_index_of_partitions.py"
+PARTED_INDEX = f"tests/server/query/index/test_index_of_partitions.py {SEARCH_INDEX}"
 INDEXED = "tests/unit/query/index/test_indexed_search.py"
 PARTED_WRITES = "tests/server/store/partitions/test_partitioned_writes.py"
 FOLDED = "tests/server/store/checkpoint/test_fold.py"
@@ -2175,14 +2175,14 @@ MUTANTS = [
     Mutant(
         "an index of words is asked for rows that a snapshot has not",
         "../query/index/kept_index.py",
-        "if n_changed > _FAR_TOO_MANY or made.has_more(texts):",
+        "if n_changed > _FAR_TOO_MANY or made.has_more(states):",
         "if n_changed > _FAR_TOO_MANY:",
         SEARCH_INDEX,
     ),
     Mutant(
         "an index of partitions takes rows for those that they have come between",
         "../query/index/made_index.py",
-        "if orders.is_that_of_frame:",
+        "if orders.are_same:",
         "if True:",
         PARTED_INDEX,
     ),

@@ -135,5 +135,10 @@ def steps(db: DealDatabase, draw: random.Random) -> Iterator[None]:
 
 
 def kept_of(db: DealDatabase) -> kept_index.KeptIndex:
-    first = next(each.log for each in db.query._source.snapshot().texts if each.height)
+    first = next(each.log for each in db.query._source.snapshot().text_states if each.height)
     return kept_index._KEPT[first]
+
+
+def uses_index(db: DealDatabase) -> bool:
+    """Whether a search of the names would have an index now."""
+    return kept_index.index_for(db.query._source.snapshot(), ["name"], None) is not None

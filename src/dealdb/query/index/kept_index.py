@@ -53,28 +53,28 @@ class KeptIndex:
     def search(
         self,
         frame: pl.DataFrame,
-        texts: Sequence[TextState],
+        states: Sequence[TextState],
         names: Sequence[str],
         kept: pl.Series | None,
     ) -> WordSearch | None:
         """What searches some columns by the index; None where all rows are to be scanned."""
         self._searches += 1
-        self._look_for_kept(texts)
+        self._look_for_kept(states)
         made = self._made
-        if made is None or not made.goes_with(texts, names):
-            self._make(frame, texts)
+        if made is None or not made.goes_with(states, names):
+            self._make(frame, states)
             return None
-        changed = made.changed(texts)
+        changed = made.changed(states)
         n_changed = len(changed) + abs(frame.height - made.index.height)
         if n_changed > _most_changed(made.index.height):
-            self._make(frame, texts)
-        if n_changed > _FAR_TOO_MANY or made.has_more(texts):
+            self._make(frame, states)
+        if n_changed > _FAR_TOO_MANY or made.has_more(states):
             return None
-        return made.search(frame, texts, names, kept, changed)
+        return made.search(frame, states, names, kept, changed)
 
-    def _look_for_kept(self, texts: Sequence[TextState]) -> None:
+    def _look_for_kept(self, states: Sequence[TextState]) -> None:
         """Take the index that another process has made of the texts as they were when the log began."""
-        place = _place_of(texts)
+        place = _place_of(states)
         if self._has_looked or place is None or not self._lock.acquire(blocking=False):
             return
         try:
@@ -83,19 +83,19 @@ class KeptIndex:
                 from dealdb.query.index.made_index import MadeIndex
                 from dealdb.store.replica.row_log import TextState
 
-                began = TextState(texts[0].log, 0, kept.height)
+                began = TextState(states[0].log, 0, kept.height)
                 self._made, self._is_kept = MadeIndex.of(kept, [began]), True
             self._has_looked = True
         finally:
             self._lock.release()
 
-    def _make(self, frame: pl.DataFrame, texts: Sequence[TextState]) -> None:
+    def _make(self, frame: pl.DataFrame, states: Sequence[TextState]) -> None:
         if self._searches < _SEARCHES or time.monotonic() < self._not_before:
             return
         if self._lock.acquire(blocking=False):
             # not a daemon, which the end of the interpreter would stop in the middle of another library's work
             thread = threading.Thread(
-                target=self._work, args=(frame, texts), name="dealdb-search-index"
+                target=self._work, args=(frame, states), name="dealdb-search-index"
             )
             try:
                 thread.start()
@@ -103,7 +103,7 @@ class KeptIndex:
                 # there may be no more threads, or the interpreter ends; a scan needs none
                 self._lock.release()
 
-    def _work(self, frame: pl.DataFrame, texts: Sequence[TextState]) -> None:
+    def _work(self, frame: pl.DataFrame, states: Sequence[TextState]) -> None:
         from dealdb.query.index.made_index import MadeIndex
         from dealdb.query.index.token_index import GivenUp, token_index
 
@@ -111,12 +111,12 @@ class KeptIndex:
         try:
             is_needed = threading.main_thread().is_alive
             index = token_index(frame, text_columns(frame, None), is_needed)
-            self._made = MadeIndex.of(index, texts)
+            self._made = MadeIndex.of(index, states)
             took = time.monotonic() - began
             logger.info("index of words made; rows: %d, seconds: %.3f", frame.height, took)
-            place = _place_of(texts)
+            place = _place_of(states)
             if place is not None and not self._is_kept and is_needed():
-                self._is_kept = _keep_index(index, place, texts[0].log.since(0, texts[0].length))
+                self._is_kept = _keep_index(index, place, states[0].log.since(0, states[0].length))
         except GivenUp:
             return
         except BaseException as problem:  # noqa: BLE001  # an interrupt, too, which Polars raises in any thread
@@ -129,9 +129,9 @@ class KeptIndex:
             self._lock.release()
 
 
-def _place_of(texts: Sequence[TextState]) -> MadeOfTexts | None:
+def _place_of(states: Sequence[TextState]) -> MadeOfTexts | None:
     """Where an index is kept for other processes; None for one of several replicas, which each begin at their time."""
-    return texts[0].log.made if len(texts) == 1 else None
+    return states[0].log.made if len(states) == 1 else None
 
 
 def _kept_index(made: MadeOfTexts) -> TokenIndex | None:
@@ -192,8 +192,8 @@ def index_for(deals: Snapshot, names: Sequence[str], kept: pl.Series | None) -> 
     kept
         Boolean a row, true for the deals to search; None for all.
     """
-    if not deals.texts or deals.rows.height < LEAST_ROWS:
+    if not deals.text_states or deals.rows.height < LEAST_ROWS:
         return None
-    first = next(each.log for each in deals.texts if each.height)
+    first = next(each.log for each in deals.text_states if each.height)
     index = _KEPT.setdefault(first, KeptIndex())
-    return index.search(deals.rows, deals.texts, names, kept)
+    return index.search(deals.rows, deals.text_states, names, kept)

@@ -43,34 +43,34 @@ class MadeIndex:
     heights: Sequence[int]
 
     @classmethod
-    def of(cls, index: TokenIndex, texts: Sequence[TextState]) -> MadeIndex:
+    def of(cls, index: TokenIndex, states: Sequence[TextState]) -> MadeIndex:
         """An index of texts as they are in a snapshot."""
         return cls(
             index=index,
-            logs=[ref(each.log) for each in texts],
-            lengths=[each.length for each in texts],
-            heights=[each.height for each in texts],
+            logs=[ref(each.log) for each in states],
+            lengths=[each.length for each in states],
+            heights=[each.height for each in states],
         )
 
-    def goes_with(self, texts: Sequence[TextState], names: Sequence[str]) -> bool:
+    def goes_with(self, states: Sequence[TextState], names: Sequence[str]) -> bool:
         """Whether it has these columns, and the rows that differ from other texts of the replicas are known."""
         return (
-            len(texts) == len(self.logs)
+            len(states) == len(self.logs)
             and all(
                 log() is each.log or height == each.height == 0
-                for log, height, each in zip(self.logs, self.heights, texts, strict=True)
+                for log, height, each in zip(self.logs, self.heights, states, strict=True)
             )
             and {*names} <= {*self.index.columns}
         )
 
-    def has_more(self, texts: Sequence[TextState]) -> bool:
+    def has_more(self, states: Sequence[TextState]) -> bool:
         """Whether it has rows that are not in the texts."""
-        return any(each.height < height for height, each in zip(self.heights, texts, strict=True))
+        return any(each.height < height for height, each in zip(self.heights, states, strict=True))
 
-    def changed(self, texts: Sequence[TextState]) -> NDArray[np.uint32]:
+    def changed(self, states: Sequence[TextState]) -> NDArray[np.uint32]:
         """Those of its rows that have other texts."""
         found, first = [np.empty(0, np.uint32)], 0
-        for length, height, each in zip(self.lengths, self.heights, texts, strict=True):
+        for length, height, each in zip(self.lengths, self.heights, states, strict=True):
             # the texts of an older snapshot differ from those of the index in the same rows
             rows = each.log.since(*sorted((length, each.length))).to_numpy()
             # of those that are new the index has none
@@ -81,7 +81,7 @@ class MadeIndex:
     def search(
         self,
         frame: pl.DataFrame,
-        texts: Sequence[TextState],
+        states: Sequence[TextState],
         names: Sequence[str],
         kept: pl.Series | None,
         changed: NDArray[np.uint32],
@@ -91,8 +91,8 @@ class MadeIndex:
 
         Parameters
         ----------
-        frame, texts
-            Rows of the replicas one after the other, and the texts as they are in there.
+        frame, states
+            Rows of the replicas one after the other, and the state of the texts in there.
         names
             Columns of text that the index has.
         kept
@@ -102,8 +102,8 @@ class MadeIndex:
         """
         # a select would take milliseconds
         searched, ids = pl.DataFrame([frame[name] for name in names]), ids_of(frame)
-        orders = RowOrders(self.heights, [each.height for each in texts])
-        if orders.is_that_of_frame:
+        orders = RowOrders(self.heights, [each.height for each in states])
+        if orders.are_same:
             return IndexedSearch(self.index, searched, kept, changed, ids)
         search = IndexedSearch(
             self.index,

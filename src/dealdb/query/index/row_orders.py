@@ -48,7 +48,7 @@ class RowOrders:
         self._by_begin = np.argsort(self._begins)
 
     @property
-    def is_that_of_frame(self) -> bool:
+    def are_same(self) -> bool:
         """Whether both orders are the same."""
         return bool(np.all(self._begins == self._places))
 

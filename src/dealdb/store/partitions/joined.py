@@ -190,14 +190,15 @@ def joined(
         seq=position.seq,
         position=position,
         whole_rows=partial(_whole_rows, schema, pieces, heights) if has_all else None,
-        texts=_texts(pieces),
+        text_states=_text_states(pieces),
     )
 
 
-def _texts(pieces: Sequence[Snapshot]) -> Sequence[TextState]:
+def _text_states(pieces: Sequence[Snapshot]) -> Sequence[TextState]:
     """Those of the pieces, one after the other; none where one is of no replica."""
-    texts = tuple(chain.from_iterable(piece.texts for piece in pieces))
-    return texts if all(piece.texts for piece in pieces) else ()
+    if not all(piece.text_states for piece in pieces):
+        return ()
+    return tuple(chain.from_iterable(piece.text_states for piece in pieces))
 
 
 def _schema_of(pieces: Sequence[Snapshot]) -> Schema:

@@ -40,8 +40,9 @@ class Snapshot:
     whole_rows
         Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
         all rows.
-    texts
-        Of the replica, or of each of the replicas whose rows follow one another; none where it is of no replica.
+    text_states
+        State of the texts of the replica, or of each of several whose rows follow one another; none where it is of no
+        replica.
 
     Attributes
     ----------
@@ -72,7 +73,7 @@ class Snapshot:
         "rows",
         "schema",
         "seq",
-        "texts",
+        "text_states",
     )
 
     def __init__(
@@ -85,10 +86,10 @@ class Snapshot:
         kept: pl.Series | None = None,
         position: Position | None = None,
         whole_rows: WholeRows | None = None,
-        texts: Sequence[TextState] = (),
+        text_states: Sequence[TextState] = (),
     ) -> None:
         self.rows = frame
-        self.texts = texts
+        self.text_states = text_states
         self._whole_rows = whole_rows
         self.kept = kept
         self.schema = schema
@@ -138,7 +139,7 @@ class Snapshot:
             schema=self.schema,
             pipeline=self.pipeline,
             seq=self.seq,
-            texts=self.texts,
+            text_states=self.text_states,
         )
 
 
@@ -162,7 +163,7 @@ def snapshot_of(
         seq=replica.position.seq,
         position=replica.position,
         whole_rows=whole_rows,
-        texts=(_texts_of(replica),),
+        text_states=(_text_state_of(replica),),
     )
 
 
@@ -175,9 +176,9 @@ def nothing(schema: Schema, replica: Replica | None = None) -> Snapshot:
         pipeline=replica.pipeline,
         seq=replica.position.seq,
         position=replica.position,
-        texts=(_texts_of(replica),),
+        text_states=(_text_state_of(replica),),
     )
 
 
-def _texts_of(replica: Replica) -> TextState:
+def _text_state_of(replica: Replica) -> TextState:
     return TextState(replica.text_changes, len(replica.text_changes), replica.height)

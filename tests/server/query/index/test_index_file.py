@@ -19,13 +19,6 @@ from search_cases import QUESTIONS, deal, kept_of, made
 from servers import Server
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The index is made for few deals."""
-    monkeypatch.setattr(kept_index, "LEAST_ROWS", 1)
-    monkeypatch.setattr(kept_index, "_PAUSE", 0)
-
-
 @pytest.fixture
 def deals(start: Open) -> DealDatabase:
     """Deals in a checkpoint; what has loaded them."""
@@ -201,8 +194,8 @@ def test_one_of_another_form_is_not_looked_at(
         assert not begins_with_index(start())
     assert begins_with_index(start())
     # whole, but not what it says: as a later version may have left it
-    (texts,) = start().query._source.snapshot().texts
-    place = texts.log.made
+    (state,) = start().query._source.snapshot().text_states
+    place = state.log.made
     assert place is not None
     for blob in (b"", b"words", b"\1" + bytes(7) + b"\2" + bytes(7) + b"{}"):
         place.keep(kept_index._FORM, blob)

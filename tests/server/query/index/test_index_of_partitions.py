@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
@@ -10,16 +9,10 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index
-from search_cases import QUESTIONS, kept_of, made, steps
+from search_cases import kept_of, made, uses_index
 from servers import Server
 
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The index is made for few deals, and made anew after few changes."""
-    monkeypatch.setattr(kept_index, "LEAST_ROWS", 1)
-    monkeypatch.setattr(kept_index, "_MOST_CHANGED", 25)
-    monkeypatch.setattr(kept_index, "_PAUSE", 0)
+pytestmark = pytest.mark.usefixtures("few_changes")
 
 
 @pytest.fixture
@@ -30,24 +23,6 @@ def db(server: Server) -> Iterator[DealDatabase]:
 
 def by_scan(db: DealDatabase, question: str, where: str | None = None) -> list[tuple[object, ...]]:
     return QueryEngine.over(db.query.frame()).search(question, where=where).rows()
-
-
-def uses_index(db: DealDatabase) -> bool:
-    return kept_index.index_for(db.query._source.snapshot(), ["name"], None) is not None
-
-
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
-def test_search_finds_what_a_scan_finds_after_each_change(db: DealDatabase, seed: int) -> None:
-    draw, with_index = random.Random(seed), 0
-    for _, _ in zip(range(60), steps(db, draw), strict=False):
-        question = draw.choice(QUESTIONS)
-        where = draw.choice([None, "owner = 'Ann Lee'"])
-        for _ in range(3):
-            with_index += uses_index(db)
-            found = db.query.search(question, where=where, limit=20)
-            assert found.rows() == by_scan(db, question, where), question
-            made()
-    assert with_index > 60
 
 
 def indexed(db: DealDatabase) -> None:

@@ -16,16 +16,10 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index, token_index
-from search_cases import QUESTIONS, kept_of, made, steps
+from search_cases import QUESTIONS, kept_of, made, steps, uses_index
 from servers import Server
 
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The index is made for few deals, and made anew after few changes."""
-    monkeypatch.setattr(kept_index, "LEAST_ROWS", 1)
-    monkeypatch.setattr(kept_index, "_MOST_CHANGED", 25)
-    monkeypatch.setattr(kept_index, "_PAUSE", 0)
+pytestmark = pytest.mark.usefixtures("few_changes")
 
 
 @pytest.fixture
@@ -34,18 +28,23 @@ def db(server: Server) -> Iterator[DealDatabase]:
         yield found
 
 
+@pytest.mark.parametrize("partitions", [None, 4])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
-def test_search_finds_what_a_scan_finds_after_each_change(db: DealDatabase, seed: int) -> None:
+def test_search_finds_what_a_scan_finds_after_each_change(
+    server: Server, seed: int, partitions: int | None
+) -> None:
     draw, with_index = random.Random(seed), 0
-    for _, _ in zip(range(60), steps(db, draw), strict=False):
-        question = draw.choice(QUESTIONS)
-        where = draw.choice([None, "owner = 'Ann Lee'"])
-        found = db.query.search(question, where=where, limit=20)
-        made()
-        expected = QueryEngine.over(db.query.frame()).search(question, where=where)
-        assert found.rows() == expected.rows(), question
-        with_index += any(each._made is not None for each in list(kept_index._KEPT.values()))
-    assert with_index > 30
+    with DealDatabase.from_url(server.url, partitions=partitions) as db:
+        for _, _ in zip(range(60), steps(db, draw), strict=False):
+            question = draw.choice(QUESTIONS)
+            where = draw.choice([None, "owner = 'Ann Lee'"])
+            expected = QueryEngine.over(db.query.frame()).search(question, where=where)
+            for _ in range(3):
+                with_index += uses_index(db)
+                found = db.query.search(question, where=where, limit=20)
+                assert found.rows() == expected.rows(), question
+                made()
+    assert with_index > 60
 
 
 @pytest.mark.parametrize("has_deleted", [False, True])
@@ -82,8 +81,8 @@ def test_numbers_that_become_texts_are_found(db: DealDatabase) -> None:
 
 
 def text_changes(db: DealDatabase) -> tuple[object, list[int]]:
-    (texts,) = db.query._source.snapshot().texts
-    return texts.log, texts.log.since(0, texts.length).to_list()
+    (state,) = db.query._source.snapshot().text_states
+    return state.log, state.log.since(0, state.length).to_list()
 
 
 def test_a_search_that_comes_from_an_older_snapshot_does_not_see_later_texts(

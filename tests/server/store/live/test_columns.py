@@ -88,11 +88,11 @@ def test_a_hash_that_was_copied_with_its_row_takes_the_row_once_it_is_saved(
         with server.client() as client:
             client.hset("deal:copy", mapping=client.hgetall("deal:d1"))
         db.save_deal({"id": "copy", "amount": 10})
-        (before,) = other._store.snapshot(["amount"]).texts
+        (before,) = other._store.snapshot(["amount"]).text_states
         assert other.query.find("amount >= 1", columns=["id"])["id"].to_list() == ["copy", "d2"]
         assert other.query.frame()["id"].to_list() == ["d0", "copy", "d2"]
         # who has made something of the texts is told
-        (after,) = other._store.snapshot().texts
+        (after,) = other._store.snapshot().text_states
         assert after.log is before.log
         assert after.log.since(0, after.length).to_list() == [1]
 

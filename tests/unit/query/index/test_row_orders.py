@@ -32,4 +32,4 @@ def test_each_row_has_one_place(seed: int) -> None:
     rows = orders.in_frame(np.arange(len(given)))
     assert [given[row] for row in rows] == laid_out
     assert orders.of_frame(rows).tolist() == [*range(len(given))]
-    assert orders.is_that_of_frame == (laid_out == given)
+    assert orders.are_same == (laid_out == given)
