@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +25,11 @@ from benchmarks import deals, hundred_million
 from benchmarks.__main__ import machine_of
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure, in_turn, timed
+from benchmarks.queries import have_index
 from benchmarks.report import header, machine_lines, number, row
 from benchmarks.servers import Server, running
 from dealdb import DealDatabase
+from dealdb.query.index import kept_index
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results" / "cluster", HERE.parent / "docs" / "benchmarks-cluster.md"
@@ -218,6 +220,9 @@ def _queries(figure: Figure, places: Sequence[Place], n: int) -> None:
         fresh: dict[str, tuple[Place, Callable[[], object]]] = {}
         grouped: dict[str, tuple[Place, Callable[[], object]]] = {}
         cold: dict[str, tuple[Place, Callable[[], object]]] = {}
+        scanned: dict[str, tuple[Place, Callable[[], object]]] = {}
+        searched: dict[str, tuple[Place, Callable[[], object]]] = {}
+        readers: list[DealDatabase] = []
         for place in places:
             writer, reader = (keep.enter_context(place.open(_LAST)) for _ in range(2))
             assert reader.query.count() == n
@@ -227,10 +232,24 @@ def _queries(figure: Figure, places: Sequence[Place], n: int) -> None:
                 partial(_group, writer, reader),
             )
             cold[f"cold start, {place.name}"] = (place, partial(_cold, place))
+            scanned[f"scan after a commit, {place.name}"] = (
+                place,
+                partial(_search, writer, reader),
+            )
+            searched[f"search after a commit, {place.name}"] = (
+                place,
+                partial(_search, writer, reader),
+            )
+            readers.append(reader)
         for runs in (fresh, grouped):
             for _, action in runs.values():
                 action()
             _took(figure, runs, _ROUNDS)
+        with _no_index():
+            _took(figure, scanned, 3)
+        for reader in readers:
+            have_index(partial(_words, reader))
+        _took(figure, searched, _ROUNDS)
         _took(figure, cold, 3)
 
 
@@ -249,6 +268,25 @@ def _count(writer: DealDatabase, reader: DealDatabase) -> None:
 def _group(writer: DealDatabase, reader: DealDatabase) -> None:
     _commit(writer)
     reader.query.frame().group_by("stage").agg(pl.col("amount").sum(), pl.len())
+
+
+def _search(writer: DealDatabase, reader: DealDatabase) -> None:
+    _commit(writer)
+    _words(reader)
+
+
+def _words(reader: DealDatabase) -> None:
+    reader.query.search("meridian renewal", limit=20)
+
+
+@contextmanager
+def _no_index() -> Iterator[None]:
+    """Let no search have an index of words made, as the first one of a process has none."""
+    searches, kept_index._SEARCHES = kept_index._SEARCHES, 1_000_000
+    try:
+        yield
+    finally:
+        kept_index._SEARCHES = searches
 
 
 def _cold(place: Place) -> None:
@@ -344,6 +382,12 @@ def _page(figures: Mapping[str, Figure]) -> Iterator[str]:
         ("check", "ms, nothing new", 1.0),
         ("count after a commit", "ms, commit included", 1.0),
         ("group-by after a commit", "ms, commit included", 1.0),
+        (
+            "scan after a commit",
+            "ms, a search for two words without an index, commit included",
+            1.0,
+        ),
+        ("search after a commit", "ms, the same with an index, commit included", 1.0),
         ("cold start", "ms to a count", 1.0),
     ):
         yield f"\n## {what.capitalize()} ({unit})\n"
