@@ -1022,7 +1022,8 @@ class DealDatabase:
 
         Cost
         ----
-        A read of the whole history.
+        Three or four round trips, some milliseconds whatever the collection holds; the first call, and the first one
+        after a checkpoint, takes two or three more. Where an index of the history is damaged: a read of all of it.
 
         Examples
         --------

@@ -214,12 +214,10 @@ def _entries_in_block(blob: bytes, fence: int, wanted: int) -> list[int]:
     for place in range(4):
         words[place::4] = planes[place * n : (place + 1) * n]
     numbers = _numbers(bytes(words))
-    hashes = accumulate(numbers[: n // 2], initial=fence)
-    # the first gap is 0
-    next(hashes)
-    return [
-        entry for hash_, entry in zip(hashes, numbers[n // 2 :], strict=True) if hash_ == wanted
-    ]
+    hashes = list(accumulate(numbers[1 : n // 2], initial=fence))
+    # no gap is negative
+    first, last = bisect_left(hashes, wanted), bisect_right(hashes, wanted)
+    return list(numbers[n // 2 :][first:last])
 
 
 def _schema_message() -> bytes:

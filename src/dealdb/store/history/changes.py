@@ -75,11 +75,8 @@ def history_in(entries: Iterable[Entry], deal_id: str) -> pl.DataFrame:
     told = Retold(deal_id)
     for entry in entries:
         told.see(entry)
-        if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
-            continue
-        ids, names, columns = entry.change
         about = (entry.position.seq, moment_of(entry), entry.actor)
-        for place, row in [(p, r) for p, r in enumerate(entry.rows) if ids[p] == deal_id]:
+        for row, given in entry.given_to(deal_id):
             if entry.kind == "delete":
                 # another row is a leftover, of a hash that another program replaced
                 if row == present:
@@ -88,7 +85,6 @@ def history_in(entries: Iterable[Entry], deal_id: str) -> pl.DataFrame:
                 continue
             if row != present:
                 fields = None
-            given = {name: column[place] for name, column in zip(names, columns, strict=True)}
             change = "inserted" if fields is None else "updated"
             changed = _changes(fields or {}, given)
             rows += [(*about, change, *values) for values in changed]

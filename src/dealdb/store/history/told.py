@@ -56,6 +56,11 @@ class Retold:
             ``seq``, ``when``, ``who``, ``change``, ``field``, ``before`` and ``after``; ``id`` unless it is that of one
             deal.
         """
+        facts = [frame for frame in self._facts if not frame.is_empty()]
+        if not facts and not self._ats:
+            # most deals: not worth a query
+            source = pl.Series("source", [None] * rows.height, pl.String)
+            return rows.hstack([rows["when"].alias("at"), source])
         found = rows if "id" in rows.columns else rows.with_columns(id=pl.lit(self._only))
         ats = pl.DataFrame(
             self._ats, schema={"seq": pl.Int64, "id": pl.String, "at": pl.Int64}, orient="row"
@@ -64,11 +69,7 @@ class Retold:
             pl.coalesce(pl.col("at").cast(TOLD_SCHEMA["at"]), "when").alias("at"),
             pl.lit(None, pl.String).alias("source"),
         )
-        facts = [frame for frame in self._facts if not frame.is_empty()]
-        if facts:
-            found = _merged(found, facts)
-        elif self._ats:
-            found = found.sort("at", "seq", maintain_order=True)
+        found = _merged(found, facts) if facts else found.sort("at", "seq", maintain_order=True)
         return found.select(*rows.columns, *TOLD_SCHEMA)
 
 

@@ -133,12 +133,26 @@ class Entry(NamedTuple):
         """Around code that reads what it says."""
         return Reading(f"commit {self.position.seq} in the log")
 
-    def may_concern(self, deal_id: str) -> bool:
-        """False where it certainly has nothing of a deal; quicker than ``change``."""
+    def given_to(self, deal_id: str) -> list[tuple[int, dict[str, str | None]]]:
+        """Each row that it has of a deal, with the texts of its fields; those of the other deals are not made."""
+        if self.kind not in DEAL_KINDS:
+            return []
         if self.kind == "add":
             added = self.added
-            return added.height > 0 and deal_id in added["id"]
-        return deal_id.encode() in self.data
+            with self.reading():
+                places = (added["id"] == deal_id).arg_true() if added.height else ()
+                return [
+                    (self.height + place, {c.name: c[place] for c in added.get_columns()[1:]})
+                    for place in places
+                ]
+        if deal_id.encode() not in self.data:
+            return []
+        ids, names, columns = self.change
+        return [
+            (row, {name: column[place] for name, column in zip(names, columns, strict=True)})
+            for place, row in enumerate(self.rows)
+            if ids[place] == deal_id
+        ]
 
     @property
     def added(self) -> pl.DataFrame:
