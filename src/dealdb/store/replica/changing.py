@@ -9,6 +9,8 @@ from dealdb.model.schema import Field, FieldType
 
 # appending to texts adds a piece; a scan slows down with their number
 _MAX_PIECES = 32
+# rows that are compared one by one in less time than a query of Polars takes
+_FEW = 8
 _WIDENED = (FieldType.INT, FieldType.DECIMAL)
 
 
@@ -40,10 +42,20 @@ def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.
     >>> rows.to_list(), values.to_list()
     ([1], ['d'])
     """
+    if len(rows) <= _FEW:
+        return _few_changing(column, rows, values)
     # see above
     before, values = column.alias("").gather(rows), values.alias("")
     are_new = before.ne_missing(values) & rows.is_last_distinct()
     return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
+
+
+def _few_changing(
+    column: pl.Series, rows: pl.Series, values: pl.Series
+) -> tuple[pl.Series, pl.Series]:
+    last = dict(zip(rows, values, strict=True))
+    new = {row: value for row, value in last.items() if column[row] != value}
+    return pl.Series([*new], dtype=rows.dtype), pl.Series([*new.values()], dtype=values.dtype)
 
 
 def retyped(column: pl.Series, known: Field | None, field: Field) -> pl.Series:

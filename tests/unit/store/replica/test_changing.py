@@ -1,0 +1,26 @@
+import hypothesis.strategies as st
+import polars as pl
+import pytest
+from hypothesis import given
+
+from dealdb.store.replica.changing import changing
+
+_TEXTS = st.sampled_from(["", "a", "b", None])
+
+
+@pytest.mark.parametrize("dtype", [pl.String(), pl.Categorical()])
+@given(
+    column=st.lists(_TEXTS, min_size=4, max_size=4),
+    # some are compared one by one and more are not
+    changes=st.lists(st.tuples(st.integers(0, 3), _TEXTS), max_size=12),
+)
+def test_last_value_of_a_row_counts_if_it_is_another(
+    dtype: pl.DataType, column: list[str | None], changes: list[tuple[int, str | None]]
+) -> None:
+    rows = pl.Series([row for row, _ in changes], dtype=pl.UInt32)
+    values = pl.Series([value for _, value in changes], dtype=dtype)
+    new_rows, new = changing(pl.Series(column, dtype=dtype), rows, values)
+    expected = {row: value for row, value in dict(changes).items() if column[row] != value}
+    assert dict(zip(new_rows, new, strict=True)) == expected
+    assert len(new_rows) == len(expected)
+    assert (new_rows.dtype, new.dtype) == (rows.dtype, values.dtype)
