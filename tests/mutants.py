@@ -34,6 +34,7 @@ ENTRIES = "tests/server/store/facts/following/test_stage_entries.py"
 SLOTS = "tests/server/connection/cluster"
 SCANNED = "tests/server/store/partitions/upkeep/test_scanning_on_cluster.py"
 SENTINELS = "tests/server/connection/test_sentinels.py"
+CHANGING = "tests/unit/store/replica/test_changing.py"
 SEARCH_INDEX = "tests/server/query/index/test_kept_index.py"
 PARTED_INDEX = f"tests/server/query/index/test_index_of_partitions.py {SEARCH_INDEX}"
 INDEXED = "tests/unit/query/index/test_indexed_search.py"
@@ -247,6 +248,7 @@ MUTANTS = [
         "log/reader.py",
         "if not first or first[0].position != position:",
         "if not first or first[0].position.seq != position.seq:",
+        "tests/server/store/log",
     ),
     Mutant(
         "exclusive read",
@@ -710,7 +712,14 @@ MUTANTS = [
         "replica/changing.py",
         " & rows.is_last_distinct()\n",
         "\n",
-        "tests/unit/store/replica/test_replica.py",
+        CHANGING,
+    ),
+    Mutant(
+        "a text that is there already is a change",
+        "replica/changing.py",
+        " if column[row] != value}",
+        "}",
+        CHANGING,
     ),
     Mutant(
         "columns that wait miss what came after the checkpoint",

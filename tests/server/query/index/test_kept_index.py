@@ -80,6 +80,23 @@ def test_numbers_that_become_texts_are_found(db: DealDatabase) -> None:
         made()
 
 
+def test_texts_of_a_field_that_was_dropped_are_not_found(db: DealDatabase) -> None:
+    rows = [{"id": i, "name": "acme", "room": f"north{i}"} for i in range(60)]
+    db.loader.load(rows, bar=False)
+    for _ in range(2):
+        assert len(db.query.search("acme")) == 20
+        made()
+    log, _ = text_changes(db)
+    db.drop_field("room")
+    db.save_deal({"id": 1, "room": "south"})
+    # whatever a change of fields does to texts, no index from before is used
+    assert text_changes(db)[0] is not log
+    for _ in range(3):
+        assert len(db.query.search("acme north17")) == 0
+        assert db.query.search("acme south")["id"].to_list() == ["1"]
+        made()
+
+
 def text_changes(db: DealDatabase) -> tuple[object, list[int]]:
     (state,) = db.query._source.snapshot().text_states
     return state.log, state.log.since(0, state.length).to_list()
