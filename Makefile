@@ -67,18 +67,18 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 # parts that wait for such things: forks, signals, failovers, and servers that end after their time; files that are
 # damaged: backups and indexes of words; and what asks for every metric, compares many random histories or searches with
 # another way to the same answer, follows many writers, or needs many deals
-ROBUST := tests/exports tests/faults tests/fuzz tests/hostile tests/oracle \
-	$(addprefix tests/unit/, query/index query/sql/isolated store/partitions/past/test_joined_ledger.py) \
-	$(addprefix tests/server/, test_engines.py board/kanban/test_running_board.py \
-	board/pages/test_figures_of_every_metric.py board/test_guard_attacks.py board/test_live.py cli/commands/browser/test_board.py \
-	cli/commands/test_past.py cli/commands/test_watch.py cli/test_leaving.py cli/test_leaving_commands.py \
-	connection/embedded/test_disk.py connection/embedded/test_keeper.py connection/embedded/test_mend.py \
-	connection/embedded/test_server.py connection/test_demotion.py connection/test_fork.py \
-	connection/test_link_interrupts.py connection/test_logs.py loader/facts/test_retold.py loader/writing/test_resume.py query/index \
-	query/results/test_by_id.py report/test_report.py report/test_sections.py store/archive/test_merging.py store/backup store/checkpoint/test_fold.py \
-	store/checkpoint/test_fold_killed.py store/checkpoint/test_schedule_at_the_end.py store/facts/following \
-	store/facts/test_rebuild_cut_off.py store/history/test_feed.py store/live store/partitions/loading \
-	store/test_store_machine.py)
+ROBUST := tests/exports tests/faults tests/fuzz tests/hostile tests/oracle $(addprefix tests/unit/, query/index \
+	query/sql/isolated store/partitions/past/test_joined_ledger.py) $(addprefix tests/server/, test_engines.py \
+	board/kanban/test_running_board.py board/pages/test_figures_of_every_metric.py board/test_guard_attacks.py \
+	board/test_live.py cli/commands/browser/test_board.py cli/commands/test_past.py cli/commands/test_watch.py \
+	cli/test_leaving.py cli/test_leaving_commands.py connection/embedded/test_disk.py \
+	connection/embedded/test_keeper.py connection/embedded/test_mend.py connection/embedded/test_server.py \
+	connection/test_demotion.py connection/test_fork.py connection/test_link_interrupts.py connection/test_logs.py \
+	loader/facts/test_retold.py loader/writing/test_resume.py query/index query/results/test_by_id.py \
+	report/test_report.py report/test_sections.py store/archive/test_merging.py store/backup \
+	store/checkpoint/test_fold.py store/checkpoint/test_fold_killed.py store/checkpoint/test_schedule_at_the_end.py \
+	store/facts/following store/facts/test_rebuild_cut_off.py store/history/test_feed.py store/live \
+	store/partitions/loading store/test_store_machine.py)
 
 # several servers that fail and are replaced, and collections that are spread over them, but for what is of ROBUST
 CLUSTER := tests/faults/cluster \
@@ -86,7 +86,8 @@ CLUSTER := tests/faults/cluster \
 	connection/test_sentinels_asked.py connection/test_sentinels_tls.py store/partitions board/test_live_on_partitions.py)
 # of these what other servers may do otherwise
 CLUSTER_SHORT := tests/faults/cluster tests/server/connection/cluster tests/server/connection/test_sentinels.py \
-	tests/server/connection/test_sentinels_asked.py tests/server/connection/test_sentinels_tls.py $(shell find tests/server/store/partitions -name 'test_*_on_cluster.py')
+	tests/server/connection/test_sentinels_asked.py tests/server/connection/test_sentinels_tls.py $(shell find \
+	tests/server/store/partitions -name 'test_*_on_cluster.py')
 
 # what runs in a browser has a target of its own
 BROWSER := tests/browser
