@@ -65,29 +65,35 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 
 # each takes seconds: processes that are killed, links that break, files and requests that attack; the tests of single
 # parts that wait for such things: forks, signals, failovers, and servers that end after their time; files that are
-# damaged: backups and indexes of words; and what asks for every metric, compares many random histories or searches with
-# another way to the same answer, follows many writers, or needs many deals
-ROBUST := tests/exports tests/faults tests/fuzz tests/hostile tests/oracle $(addprefix tests/unit/, query/index \
-	query/sql/isolated store/partitions/past/test_joined_ledger.py) $(addprefix tests/server/, test_engines.py \
-	board/kanban/test_running_board.py board/pages/test_figures_of_every_metric.py board/test_guard_attacks.py \
-	board/test_live.py cli/commands/browser/test_board.py cli/commands/test_past.py cli/commands/test_watch.py \
-	cli/test_leaving.py cli/test_leaving_commands.py connection/embedded/test_disk.py \
-	connection/embedded/test_keeper.py connection/embedded/test_mend.py connection/embedded/test_server.py \
-	connection/test_demotion.py connection/test_fork.py connection/test_link_interrupts.py connection/test_logs.py \
-	loader/facts/test_retold.py loader/writing/test_resume.py query/index query/results/test_by_id.py \
+# damaged: backups and indexes of words; and what asks for every metric, compares many random histories, searches or
+# charts with another way to the same answer, follows many writers, or needs many deals
+ROBUST := tests/exports tests/faults tests/fuzz tests/hostile tests/oracle \
+	$(addprefix tests/unit/, charts/svg/test_drawing.py charts/text/test_printing.py charts/vega \
+	loader/history/test_read.py query/index query/sql/isolated query/sql/test_session.py \
+	store/facts/following/test_continued.py store/facts/test_event.py store/partitions/past/test_joined_ledger.py) \
+	$(addprefix tests/server/, board/kanban/test_running_board.py board/pages/test_figures_of_every_metric.py \
+	board/test_guard_attacks.py board/test_live.py cli/commands/browser/test_board.py cli/commands/test_charts.py \
+	cli/commands/test_past.py cli/commands/test_watch.py cli/test_leaving.py cli/test_leaving_commands.py \
+	connection/embedded/test_disk.py connection/embedded/test_keeper.py connection/embedded/test_mend.py \
+	connection/embedded/test_server.py connection/test_demotion.py connection/test_fork.py \
+	connection/test_link_interrupts.py connection/test_logs.py loader/facts/test_retold.py \
+	loader/test_crm_exports.py loader/writing/test_resume.py query/index query/results/test_by_id.py \
 	report/test_report.py report/test_sections.py store/archive/test_merging.py store/backup \
-	store/checkpoint/test_fold.py store/checkpoint/test_fold_killed.py store/checkpoint/test_schedule_at_the_end.py \
-	store/facts/following store/facts/test_rebuild_cut_off.py store/history/test_feed.py store/live \
-	store/partitions/loading store/test_store_machine.py)
+	store/checkpoint/test_fold.py store/checkpoint/test_fold_killed.py store/checkpoint/test_schedule.py \
+	store/checkpoint/test_schedule_at_the_end.py store/commit/test_durability.py store/facts/following \
+	store/facts/test_event_ways.py store/facts/test_rebuild_cut_off.py store/history/test_feed.py store/live \
+	store/partitions/loading store/replica store/test_store_machine.py test_engines.py)
 
 # several servers that fail and are replaced, and collections that are spread over them, but for what is of ROBUST
 CLUSTER := tests/faults/cluster \
 	$(addprefix tests/server/, connection/cluster connection/server/test_nodes.py connection/test_sentinels.py \
-	connection/test_sentinels_asked.py connection/test_sentinels_tls.py store/partitions board/test_live_on_partitions.py)
+	connection/test_sentinels_asked.py connection/test_sentinels_tls.py store/partitions \
+	store/commit/test_script_in_moving_slot.py board/test_live_on_partitions.py)
 # of these what other servers may do otherwise
-CLUSTER_SHORT := tests/faults/cluster tests/server/connection/cluster tests/server/connection/test_sentinels.py \
-	tests/server/connection/test_sentinels_asked.py tests/server/connection/test_sentinels_tls.py $(shell find \
-	tests/server/store/partitions -name 'test_*_on_cluster.py')
+CLUSTER_SHORT := tests/faults/cluster tests/server/connection/cluster \
+	tests/server/connection/test_sentinels.py tests/server/connection/test_sentinels_asked.py \
+	tests/server/connection/test_sentinels_tls.py tests/server/store/commit/test_script_in_moving_slot.py \
+	$(shell find tests/server/store/partitions -name 'test_*_on_cluster.py')
 
 # what runs in a browser has a target of its own
 BROWSER := tests/browser
