@@ -21,6 +21,7 @@ _DELETED = 50
 # commits that no checkpoint has sealed yet
 _LATE = 500
 _INDEX, _ALL, _FIRST = "deal_history", "a read of the whole history", "first call of a process"
+_MANY = "deal_history, one of ten deals one after the other"
 _GONE, _NEVER = "deal_history, deleted and saved again", "deal_history, no such deal"
 
 
@@ -35,6 +36,7 @@ def deal_history(bench: Bench, n: int) -> Figure:
     seconds = in_turn(
         {
             _INDEX: lambda: timed(lambda: db.deal_history(_some(at, draw))),
+            _MANY: lambda: timed(lambda: _ten(db, at, draw)) / 10,
             _GONE: lambda: timed(lambda: db.deal_history(draw.choice(gone))),
             _NEVER: lambda: timed(lambda: db.deal_history(f"none-{draw.random()}")),
             _ALL: lambda: timed(lambda: history_of(*_parts(db), _some(at, draw))),
@@ -43,11 +45,13 @@ def deal_history(bench: Bench, n: int) -> Figure:
         _ROUNDS,
         warm=True,
     )
+    # the one comes after others that read a whole history, or connect: the caches of the processor have nothing of it
     figure.times(seconds)
     for deal in (*gone[:5], _some(at, draw), "none"):
         assert db.deal_history(deal).equals(history_of(*_parts(db), deal)), deal
     figure.value("history of one deal", _INDEX, "deal_history")
     figure.value("history of one deal, first call of a process", _FIRST, "deal_history/first")
+    figure.value("history of one deal, of ten one after the other", _MANY, "deal_history")
     figure.compare("history of one deal, against a read of all of it", _INDEX, _ALL, "speed")
     # it has other deals by now than the next figure expects
     bench.drop_loaded()
@@ -76,6 +80,11 @@ def _made(at: Loaded, draw: random.Random) -> list[str]:
 
 def _some(at: Loaded, draw: random.Random) -> str:
     return f"D{draw.randrange(at.n) + 1}"
+
+
+def _ten(db: DealDatabase, at: Loaded, draw: random.Random) -> None:
+    for _ in range(10):
+        db.deal_history(_some(at, draw))
 
 
 def _parts(db: DealDatabase) -> tuple[Link, Keys]:
