@@ -28,8 +28,7 @@ class Network:
     def __init__(self) -> None:
         self._mark = f"{os.getpid() % 0xFFFF:x}{next(_NUMBERS):x}"
         self._bridge = f"ddb{self._mark}"
-        # of the addresses for tests between two networks, so that none that is in use is hidden
-        self._net = f"198.18.{os.getpid() % 250}"
+        self._net = _free_net()
         self.hosts: list[Host] = []
 
     def __enter__(self) -> Self:
@@ -96,6 +95,19 @@ def why_not() -> str | None:
         _ip("netns", "del", name, check=False)
         _ip("link", "del", f"ddt{os.getpid() % 0xFFFF:x}", check=False)
     return None
+
+
+def _free_net() -> str:
+    """
+    The first numbers of addresses that nobody has.
+
+    They are of those for tests between two networks, so that none that is in use is hidden; a run of tests that was
+    killed may have left some.
+    """
+    known = subprocess.run(["ip", "-o", "addr"], check=True, capture_output=True, text=True).stdout
+    first = os.getpid() % 250
+    nets = (f"198.18.{number % 250}" for number in range(first, first + 250))
+    return next(net for net in nets if f" {net}." not in known)
 
 
 def _ip(*words: str, check: bool = True) -> None:
