@@ -168,6 +168,8 @@ class Model:
                 continue
             outcomes.append("inserted" if row is None else "updated")
             if pipeline is not None:
+                # such a commit has what it clears behind what it sets
+                given = dict(sorted(given.items(), key=lambda item: item[1] is None))
                 given = {**given, **closing(before, given, pipeline, stamp[:10])}
             stamped = {} if row is None or "updated" in given else {"updated": stamp}
             row = self._place(row)
