@@ -46,3 +46,16 @@ def test_the_stamp_is_what_a_later_change_of_it_had_before(db: DealDatabase) -> 
     changed = {seq for seq, *_ in db.deal_history(1).select("seq", "field").rows()}
     with db.changes(since=0, timeout_s=0) as feed:
         assert changed == {commit.seq for commit in feed if commit.deals}
+
+
+@pytest.mark.parametrize("stage", [{}, {"stage": "won"}])
+@pytest.mark.parametrize("more", [{}, {"signed": False}, {"tags": ["a"]}])
+def test_what_a_save_clears_comes_behind_what_it_sets(
+    server: Server, more: dict[str, object], stage: dict[str, str]
+) -> None:
+    """However the commit is sent."""
+    with DealDatabase.from_url(server.url) as db:
+        db.save_deal({"id": 1, "amount": 7})
+        db.save_deal({"id": 1, "amount": None, "name": "x", **more, **stage})
+        fields = db.deal_history(1)["field"].to_list()[1:]
+    assert fields == ["name", *more, *stage, "amount", *(["closed"] if stage else [])]
