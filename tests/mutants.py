@@ -715,6 +715,20 @@ MUTANTS = [
         CHANGING,
     ),
     Mutant(
+        "a history has what a commit says of other deals",
+        "log/entry.py",
+        "            if ids[place] == deal_id\n",
+        "",
+        "tests/server/store/history/index",
+    ),
+    Mutant(
+        "what a save clears stands where it was given",
+        "commit/deal_writer.py",
+        "cleared[name] = None",
+        "texts[name] = None",
+        "tests/server/store/history/test_changes.py",
+    ),
+    Mutant(
         "a text that is there already is a change",
         "replica/changing.py",
         " if column[row] != value}",
