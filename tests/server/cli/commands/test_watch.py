@@ -52,7 +52,7 @@ def test_lines_say_who_and_what(run: Run, server: Server) -> None:
         ["ann", "schema defined"],
         ["ann", "pipeline defined"],
         ["ann", f"7 inserted: stage=Won, amount=1,250.00, name={name}"],
-        ["ann", "7 updated: stage cleared, closed=2026-01-31"],
+        ["ann", "7 updated: closed=2026-01-31, stage cleared"],
         ["ann", "5 inserted"],
         ["ann", "7 deleted"],
     ]
