@@ -447,9 +447,9 @@ MUTANTS = [
     ),
     Mutant(
         "fields to clear stand between those with a text",
-        "commit/script.py",
-        "return [str(len(texts)), *given, *cleared, *given.values()]",
-        "return [str(len(texts)), *texts, *given.values()]",
+        "commit/change.py",
+        "    texts = dict(sorted(texts.items(), key=lambda item: item[1] is None))\n",
+        "",
     ),
     Mutant(
         "the log tells what was asked, not what changed",
@@ -720,13 +720,6 @@ MUTANTS = [
         "            if ids[place] == deal_id\n",
         "",
         "tests/server/store/history/index",
-    ),
-    Mutant(
-        "what a save clears stands where it was given",
-        "commit/deal_writer.py",
-        "cleared[name] = None",
-        "texts[name] = None",
-        "tests/server/store/history/test_changes.py",
     ),
     Mutant(
         "a text that is there already is a change",

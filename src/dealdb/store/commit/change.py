@@ -163,7 +163,8 @@ class Lazily(Sequence[_Made], Generic[_Made]):
 def setting_one(
     version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition, at: int
 ) -> Change:
-    """One deal, saved by hand."""
+    """One deal, saved by hand: fields to clear come last, as the script wants them, and so its history has them."""
+    texts = dict(sorted(texts.items(), key=lambda item: item[1] is None))
     said = [[deal_id], list(texts), [[text] for text in texts.values()]]
     payload = msgpack.packb([*said, [at]] if at else said)
     return Change("set", version, payload, (deal_id,), condition, texts, at=at)

@@ -300,15 +300,10 @@ class DealWriter:
     def _encoded_by_schema(
         self, deal: Mapping[str, object], deal_id: str
     ) -> tuple[Schema, dict[str, str | None], list[Field]]:
-        """
-        The schema as it is known, the texts by field, and the fields that it lacks or has too narrow for them.
-
-        Fields to clear come last, whichever way the commit is sent: its history has their order.
-        """
+        """The schema as it is known, the texts by field, and the fields that it lacks or has too narrow for them."""
         schema = self._definitions.schema
         fields = schema.by_name
         texts: dict[str, str | None] = {}
-        cleared: dict[str, None] = {}
         needed = []
         for name, value in deal.items():
             if name == "id":
@@ -321,7 +316,7 @@ class DealWriter:
             if value is None:
                 # a field that no deal ever had needs no clearing, and None gives no type to declare it with
                 if field:
-                    cleared[name] = None
+                    texts[name] = None
                 else:
                     check_field_name(name)
                 continue
@@ -329,7 +324,7 @@ class DealWriter:
             if wide is not field and wide != field:
                 needed.append(wide)
             texts[name] = encode(value, wide, deal=deal_id)
-        return schema, {**texts, **cleared}, needed
+        return schema, texts, needed
 
     def _cover_stage(self, stage: str | None) -> None:
         if stage and stage not in self._definitions.pipeline:

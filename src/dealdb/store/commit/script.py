@@ -181,10 +181,8 @@ def _hand(change: Change) -> str:
 
 
 def _flat(texts: Mapping[str, str | None]) -> list[str]:
-    """A deal as arguments of the script: how many fields, their names, their texts, those without a text last."""
-    given = {name: text for name, text in texts.items() if text is not None}
-    cleared = [name for name, text in texts.items() if text is None]
-    return [str(len(texts)), *given, *cleared, *given.values()]
+    """A deal as arguments of the script: how many fields, their names, and the texts of those that have one."""
+    return [str(len(texts)), *texts, *(text for text in texts.values() if text is not None)]
 
 
 def _digest_of(changes: Sequence[Change], place: int, nonce: str) -> str:
