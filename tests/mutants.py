@@ -450,6 +450,7 @@ MUTANTS = [
         "commit/change.py",
         "    texts = dict(sorted(texts.items(), key=lambda item: item[1] is None))\n",
         "",
+        "tests/server/store/history/test_changes.py",
     ),
     Mutant(
         "the log tells what was asked, not what changed",
