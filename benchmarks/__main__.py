@@ -21,6 +21,7 @@ from benchmarks import (
     cli,
     deal_history,
     embedded,
+    first_finds,
     growth,
     isolated,
     load,
@@ -28,6 +29,7 @@ from benchmarks import (
     memory,
     point,
     queries,
+    words,
 )
 from benchmarks.bench import Bench
 from benchmarks.board.endurance import board_hour
@@ -58,9 +60,11 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "memory": (memory.memory, (_MIDDLE, _LARGE)),
     "growth": (growth.growth, (10_000, _MIDDLE, _LARGE, 3_000_000)),
     "cold_start": (catching_up.cold_start, _ALL),
+    "first_finds": (first_finds.first_finds, (_MIDDLE, _LARGE)),
     "group_by": (queries.group_by, _ALL),
     "filter_top20": (queries.filter_top20, _ALL),
     "search": (queries.search, (*_ALL, 3_000_000)),
+    "word_index": (words.word_index, (_MIDDLE, _LARGE)),
     "sql": (queries.sql, _ALL),
     "sql_isolated": (isolated.sql_isolated, (_MIDDLE, _LARGE)),
     "cli": (cli.cli, (_SMALL, _LARGE)),

@@ -78,6 +78,49 @@ def columns(path: str) -> Iterator[Answer]:
     yield {"mb": _status_mb("VmRSS") - before, "deals": frame.height}
 
 
+def word_index(url: str) -> Iterator[Answer]:
+    """Processor time and memory of the index of words."""
+    from dealdb import DealDatabase
+    from dealdb.query.index.index_file import packed
+    from dealdb.query.index.token_index import token_index
+    from dealdb.query.results.rows import text_columns
+
+    with DealDatabase.from_url(url, cache=False) as db:
+        frame = db.query.frame()
+    # what is imported at first use is not a cost of the index
+    token_index(frame.head(1_000), text_columns(frame, None))
+    _settle()
+    before, used = _status_mb("VmRSS"), time.process_time()
+    index = token_index(frame, text_columns(frame, None))
+    used = time.process_time() - used
+    _settle()
+    yield {
+        "cpu_s": used,
+        "mb": _status_mb("VmRSS") - before,
+        "bytes": index.nbytes,
+        "file_bytes": len(packed(index)),
+        "deals": frame.height,
+    }
+
+
+def finds(url: str, cache: str) -> Iterator[Answer]:
+    """Seconds of the first finds of a process that has imported all, of other columns each."""
+    import polars as pl
+
+    from dealdb import DealDatabase
+    from dealdb.query import QueryEngine
+
+    QueryEngine.over(pl.DataFrame({"id": ["D1"], "stage": ["Won"]})).find("stage = 'Won'", limit=20)
+    taken = []
+    with DealDatabase.from_url(url, cache=cache == "on") as db:
+        db.connection.ping()
+        for where in ("stage = 'Won'", "amount > 50000", "created > '2025-01-01'"):
+            begun = time.perf_counter()
+            db.query.find(where, limit=20)
+            taken.append(time.perf_counter() - begun)
+    yield {"s": taken}
+
+
 def first_sql(url: str, isolated: str) -> Iterator[Answer]:
     """Seconds of the first statement of a process that has all columns, and its memory beyond these."""
     from dealdb import DealDatabase
@@ -231,7 +274,8 @@ def _status_mb(name: str) -> float:
 JOBS: dict[str, Callable[..., Iterator[Answer]]] = {
     job.__name__: job
     for job in (
-        load_csv, load_parts, replica, columns, first_sql, read_dealdb, write_dealdb, read_search, write_search, ping,
+        load_csv, load_parts, replica, columns, word_index, finds, first_sql, read_dealdb, write_dealdb, read_search,
+        write_search, ping,
     )
 }  # fmt: skip
 

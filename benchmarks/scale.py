@@ -38,6 +38,8 @@ SIZES = (100_000, 1_000_000, 10_000_000)
 LEAST_GB = 16
 # deals of one load
 PART = 1_000_000
+# deals of one updating load
+CHANGED = 100_000
 # the search module has its index in memory beside the hashes, and makes it while they are saved
 MOST_SEARCHED = 1_000_000
 
@@ -88,6 +90,7 @@ def scale(bench: Bench, n: int, *, with_metrics: bool = True) -> Figure:
         assert found["deals"] == n
         figure.ways.append(Way("memory of a process with all columns", "MB", [found["mb"]]))
         commit = _commits(writer, n)
+        _update(figure, server, n)
         _measure(
             figure,
             {
@@ -122,14 +125,32 @@ def _load(figure: Figure, server: Server, n: int) -> None:
             frame.write_parquet(Path(folder) / f"{first:010}.parquet")
         with Child("load_parts", server.url, folder) as child:
             parts = [child.answer() for _ in range(n // part)]
+    _add_loads(figure, "a part loaded", parts)
+
+
+def _update(figure: Figure, server: Server, n: int) -> None:
+    """Other amounts for deals that follow one another, and for as many from all over the collection."""
+    for place, step in (("that follow one another", 1), ("from all over", n // CHANGED)):
+        with tempfile.TemporaryDirectory(prefix="dealdb-changed") as folder:
+            for round_ in range(3):
+                numbers = pl.int_range(CHANGED, eager=True) * step + 1
+                ids = ("D" + numbers.cast(pl.String)).alias("id")
+                amounts = (numbers % 1_000 + round_).alias("amount")
+                pl.DataFrame([ids, amounts]).write_parquet(Path(folder) / f"{round_}.parquet")
+            with Child("load_parts", server.url, folder) as child:
+                loads = [child.answer() for _ in range(3)]
+        _add_loads(figure, f"{CHANGED:,} deals {place} changed", loads)
+
+
+def _add_loads(figure: Figure, what: str, loads: Sequence[Mapping[str, float]]) -> None:
     for name, unit, key in (
-        ("a part loaded", "s", "s"),
-        ("a part loaded, processor time of the loader", "s", "cpu_s"),
-        ("a part loaded, peak memory of the loader", "MB", "peak_mb"),
+        (what, "s", "s"),
+        (f"{what}, processor time of the loader", "s", "cpu_s"),
+        (f"{what}, peak memory of the loader", "MB", "peak_mb"),
     ):
-        values = [part[key] for part in parts]
+        values = [each[key] for each in loads]
         note = f"one after the other: {', '.join(number(value) for value in values)}"
-        figure.ways.append(Way(name, unit, values, note=note if len(parts) > 1 else ""))
+        figure.ways.append(Way(name, unit, values, note=note if len(loads) > 1 else ""))
 
 
 def _cold(url: str) -> float:
