@@ -9,7 +9,7 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.replica.replica import Replica
 
 _WITH_ROWS = (
-    *("archive.chunks", "archive.sealing", "live.columns", "live.during_load", "replica.replica"),
+    *("archive.chunks", "archive.sealing", "live.columns", "live.during_load", "replica.changing"),
     *("checkpoint.fold", "checkpoint.schedule"),
 )
 

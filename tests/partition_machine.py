@@ -463,7 +463,7 @@ def prepare(machine: type[PartitionMachine], partitions: int, patch: pytest.Monk
     patch.setattr("dealdb.connection.retry.FIRST_WAIT_S", 1e-6)
     # a power of two for those who choose, not for what is done with it
     patch.setattr("dealdb.store.partitions.layout._is_possible", lambda _: True)
-    for module in ("archive.chunks", "live.columns", "checkpoint.fold", "replica.replica"):
+    for module in ("archive.chunks", "live.columns", "checkpoint.fold", "replica.changing"):
         patch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     patch.setattr(machine, "partitions", partitions, raising=False)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import cast
 
@@ -215,6 +216,9 @@ def decode_column(texts: pl.Series, field: Field) -> pl.Series:
 
 def _decimals(texts: pl.Series, field: Field) -> pl.Series:
     numbers = texts.cast(dtype_of(field), strict=False)
+    lowest = cast("Decimal | None", numbers.min())
+    if lowest is None or lowest > 0:
+        return numbers
     # Polars takes 1E-99999999 for 0
     odd = (numbers == 0) & (texts != "0")
     if not odd.any():

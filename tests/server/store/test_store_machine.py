@@ -905,7 +905,7 @@ def test_store_agrees_with_model(
     monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 2)
     for module in (
         *("archive.chunks", "live.columns", "checkpoint.fold", "checkpoint.schedule"),
-        "replica.replica",
+        "replica.changing",
     ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     # and so few commits few pieces and blocks, whose hashes are often those of several ids

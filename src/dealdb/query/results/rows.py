@@ -128,6 +128,9 @@ def kept_rows(
     params: Params,
 ) -> pl.Series | None:
     """Boolean a row, true for the deals that a filter keeps, or None when all rows are."""
+    if where is None and not equals and not params:
+        # not even the types of the columns are asked for
+        return deals.kept
     zone = deals.pipeline.zone
     condition = compile_where(where, deals.rows.schema, equals, params, zone=zone)
     return evaluated(deals, condition, where)

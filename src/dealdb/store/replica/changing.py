@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import polars as pl
 
 from dealdb.model.columns import decode_column, dtype_of, encode_column
 from dealdb.model.schema import Field, FieldType
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 
 # appending to texts adds a piece; a scan slows down with their number
 _MAX_PIECES = 32
 # rows that are compared one by one in less time than a query of Polars takes
-_FEW = 8
+FEW = 8
 _WIDENED = (FieldType.INT, FieldType.DECIMAL)
 
 
@@ -42,20 +45,33 @@ def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.
     >>> rows.to_list(), values.to_list()
     ([1], ['d'])
     """
-    if len(rows) <= _FEW:
-        return _few_changing(column, rows, values)
     # see above
     before, values = column.alias("").gather(rows), values.alias("")
     are_new = before.ne_missing(values) & rows.is_last_distinct()
     return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 
 
-def _few_changing(
-    column: pl.Series, rows: pl.Series, values: pl.Series
-) -> tuple[pl.Series, pl.Series]:
+def few_changing(
+    column: pl.Series, rows: Sequence[int], values: Sequence[str | None]
+) -> tuple[list[int], list[str | None]]:
+    """
+    The same of a few values, before a column is made of them.
+
+    Examples
+    --------
+    >>> few_changing(pl.Series(["a", "b"]), [0, 1, 1], ["a", "c", "d"])
+    ([1], ['d'])
+    """
     last = dict(zip(rows, values, strict=True))
     new = {row: value for row, value in last.items() if column[row] != value}
-    return pl.Series([*new], dtype=rows.dtype), pl.Series([*new.values()], dtype=values.dtype)
+    return [*new], [*new.values()]
+
+
+def chunks_of(rows: pl.Series) -> Collection[int]:
+    """Numbers of the chunks that have these rows."""
+    if len(rows) <= FEW:
+        return {row // CHUNK_ROWS for row in rows}
+    return (rows // CHUNK_ROWS).unique().to_list()
 
 
 def retyped(column: pl.Series, known: Field | None, field: Field) -> pl.Series:

@@ -16,8 +16,7 @@ import polars as pl
 from dealdb.errors import StoreDamaged
 from dealdb.model.columns import decode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Field, Schema
-from dealdb.store.archive.unpacking import CHUNK_ROWS
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import (
     Entry,
@@ -28,7 +27,15 @@ from dealdb.store.log.entry import (
     unknown_kind,
 )
 from dealdb.store.log.reader import HistoryReset
-from dealdb.store.replica.changing import changing, retyped, with_fewer_pieces, with_values
+from dealdb.store.replica.changing import (
+    FEW,
+    changing,
+    chunks_of,
+    few_changing,
+    retyped,
+    with_fewer_pieces,
+    with_values,
+)
 from dealdb.store.replica.deferred import Ahead, Waiting, nothing_waits
 from dealdb.store.replica.gather import Gathered
 from dealdb.store.replica.made_of_texts import MadeOfTexts
@@ -344,37 +351,48 @@ class Replica:
             return
         self._grow({}, max(gathered.next_row - self.height, 0))
         for name, (places, texts) in gathered.cells.items():
-            self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
+            self._put_texts(self.schema[name], places, texts)
         if gathered.stamps:
-            seconds = pl.Series(list(gathered.stamps.values()), dtype=pl.Int64)
-            stamps = (seconds * 1_000_000).cast(pl.Datetime("us", "UTC"))
+            microseconds = [second * 1_000_000 for second in gathered.stamps.values()]
+            stamps = pl.Series(microseconds, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
             self._put("updated", pl.Series(list(gathered.stamps), dtype=pl.UInt32), stamps)
         if gathered.deleted:
             self.has_deleted = True
             # last: a deal that is saved again after it was deleted gets another row
-            rows = pl.Series(gathered.deleted, dtype=pl.UInt32)
             for field in self.schema.fields:
-                self._clear(field, rows)
+                self._clear(field, gathered.deleted)
+
+    def _put_texts(self, field: Field, places: list[int], texts: list[str | None]) -> None:
+        """Put texts, of which the last one for a row counts."""
+        # what waits can't be compared yet
+        column = self.columns.get(field.name) if field.type is FieldType.TEXT else None
+        is_few = len(places) <= FEW
+        if column is not None and is_few:
+            # compared before a column is made of them: most are there already, such as the ids
+            places, texts = few_changing(column, places, texts)
+            if not places:
+                return
+        rows, values = pl.Series(places, dtype=pl.UInt32), _decoded(texts, field)
+        if column is not None:
+            if not is_few:
+                rows, values = changing(column, rows, values)
+            self._note_texts(rows)
+        self._put(field.name, rows, values)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
-        # what waits can't be compared yet
-        if is_text(values.dtype) and name in self.columns:
-            rows, values = changing(self.columns[name], rows, values)
-            if rows.is_empty():
-                return
-            self._note_texts(rows)
         if known := self.chunks.get(name):
-            for number in (rows // CHUNK_ROWS).unique():
+            for number in chunks_of(rows):
                 known.pop(number, None)
         if name in self._waiting.changes:
             self._waiting.changes[name].append((rows, values))
         else:
             self.columns[name] = with_values(self.columns[name], rows, values)
 
-    def _clear(self, field: Field, rows: pl.Series) -> None:
-        column = self.columns.get(field.name)
-        # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
-        if column is None or column.alias("").gather(rows).null_count() < len(rows):
+    def _clear(self, field: Field, places: list[int]) -> None:
+        column, rows = self.columns.get(field.name), pl.Series(places, dtype=pl.UInt32)
+        if field.type is FieldType.TEXT:
+            self._put_texts(field, places, [None] * len(places))
+        elif column is None or column.alias("").gather(rows).null_count() < len(rows):
             self._put(field.name, rows, nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:

@@ -34,7 +34,7 @@ from servers import Server
 
 def have_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a hundred rows fill a chunk."""
-    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
+    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.changing"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
 
 
@@ -208,7 +208,7 @@ def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.Monke
         "live.columns",
         "checkpoint.fold",
         "checkpoint.schedule",
-        "replica.replica",
+        "replica.changing",
         "live.during_load",
     ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
@@ -252,7 +252,7 @@ def test_what_a_load_seals_is_what_it_wrote(
         "live.columns",
         "checkpoint.fold",
         "checkpoint.schedule",
-        "replica.replica",
+        "replica.changing",
         "live.during_load",
     ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)

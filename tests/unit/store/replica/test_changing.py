@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 
-from dealdb.store.replica.changing import changing
+from dealdb.store.replica.changing import changing, chunks_of, few_changing
 
 _TEXTS = st.sampled_from(["", "a", "b", None])
 
@@ -11,7 +11,6 @@ _TEXTS = st.sampled_from(["", "a", "b", None])
 @pytest.mark.parametrize("dtype", [pl.String(), pl.Categorical()])
 @given(
     column=st.lists(_TEXTS, min_size=4, max_size=4),
-    # some are compared one by one and more are not
     changes=st.lists(st.tuples(st.integers(0, 3), _TEXTS), max_size=12),
 )
 def test_last_value_of_a_row_counts_if_it_is_another(
@@ -24,3 +23,11 @@ def test_last_value_of_a_row_counts_if_it_is_another(
     assert dict(zip(new_rows, new, strict=True)) == expected
     assert len(new_rows) == len(expected)
     assert (new_rows.dtype, new.dtype) == (rows.dtype, values.dtype)
+    some_rows, some = few_changing(pl.Series(column, dtype=dtype), list(rows), list(values))
+    assert dict(zip(some_rows, some, strict=True)) == expected
+    assert len(some_rows) == len(expected)
+
+
+@given(rows=st.lists(st.integers(0, 300_000), max_size=20))
+def test_chunks_of_rows(rows: list[int]) -> None:
+    assert {*chunks_of(pl.Series(rows, dtype=pl.UInt32))} == {row // 65_536 for row in rows}
