@@ -168,7 +168,7 @@ class IndexedSearch:
         """Of rows of the frame, which are to be searched."""
         if self._kept is None or not len(rows):
             return np.ones(len(rows), np.bool_)
-        are_kept: NDArray[np.bool_] = self._kept.gather(pl.Series(rows)).to_numpy()
+        are_kept: NDArray[np.bool_] = self._kept[pl.Series(rows)].to_numpy()
         return are_kept
 
     def _rows_by_bits(self, matches: Sequence[Matches], least: int) -> NDArray[np.uint32]:

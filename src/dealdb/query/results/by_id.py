@@ -48,7 +48,7 @@ def in_order(rows: pl.Series, ids: pl.Series | None, *, threads: bool = True) ->
     """
     if ids is None:
         return rows
-    both = pl.DataFrame({"row": rows, "id": ids.gather(rows)})
+    both = pl.DataFrame({"row": rows, "id": ids[rows]})
     ordered = both.sort("id", nulls_last=True, maintain_order=True, multithreaded=threads)
     return ordered["row"]
 
@@ -72,7 +72,7 @@ def parts_in_order(rows: pl.Series, ids: pl.Series | None, size: int) -> Iterato
 def _sorted_by_and_by(rows: pl.Series, ids: pl.Series | None, size: int) -> Iterator[pl.Series]:
     """The same in parts of at least a size, which grow."""
     while ids is not None and len(rows) > max(_FEW, _GROWTH * size):
-        own = ids.gather(rows)
+        own = ids[rows]
         bound = own.bottom_k(size).max()
         if bound is None or len(own) - own.null_count() < size:
             # so few of them have an id that others are of the first part

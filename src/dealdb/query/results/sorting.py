@@ -157,7 +157,7 @@ def sorted_rows(
                 maintain_order=True,
             )
         )
-        rows = rows.gather(order.to_series())
+        rows = rows[order.to_series()]
         if ids is not None:
             rows = _ties_by_id(values[order.to_series()], rows, ids, count)
     return rows if count is None else rows.head(count)
@@ -203,7 +203,7 @@ def _ties_by_id(
     if not is_tied.any():
         return rows
     tied = rows.filter(is_tied)
-    ties = pl.DataFrame({"group": groups.filter(is_tied), "id": ids.gather(tied), "row": tied})
+    ties = pl.DataFrame({"group": groups.filter(is_tied), "id": ids[tied], "row": tied})
     ordered = ties.sort("group", "id", nulls_last=True, maintain_order=True)
     return rows.scatter(is_tied.arg_true(), ordered["row"])
 

@@ -46,7 +46,7 @@ def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.
     ([1], ['d'])
     """
     # see above
-    before, values = column.alias("").gather(rows), values.alias("")
+    before, values = column[rows].alias(""), values.alias("")
     are_new = before.ne_missing(values) & rows.is_last_distinct()
     return (rows, values) if are_new.all() else (rows.filter(are_new), values.filter(are_new))
 

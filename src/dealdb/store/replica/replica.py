@@ -166,7 +166,7 @@ class Replica:
         """Take a column as it was at the checkpoint, with what was changed in it since."""
         name, waiting = column.name, self._waiting
         rows = waiting.changed_rows(name)
-        before = column.alias("").gather(rows)
+        before = column[rows]
         column = waiting.with_changes(column)
         if is_text(column.dtype):
             changed, _ = changing(column, rows, before)
@@ -220,7 +220,7 @@ class Replica:
         if found is None:
             return None
         columns = [
-            found[name] if name in found else self.columns[name].gather(ascending)
+            found[name] if name in found else self.columns[name][ascending]
             for name in self.schema
         ]
         return pl.DataFrame(columns)[ascending.search_sorted(rows)]
@@ -392,7 +392,7 @@ class Replica:
         column, rows = self.columns.get(field.name), pl.Series(places, dtype=pl.UInt32)
         if field.type is FieldType.TEXT:
             self._put_texts(field, places, [None] * len(places))
-        elif column is None or column.alias("").gather(rows).null_count() < len(rows):
+        elif column is None or column[rows].null_count() < len(rows):
             self._put(field.name, rows, nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:
