@@ -257,8 +257,9 @@ class DealHistories:
         if not len(places):
             return None
         with Reading(f"the history in {segment.key!r}"):
-            # value by value: for one row, a dozen expressions take longer than all the rest
-            values = {name: found[name][places[0]] for name in names}
+            # value by value: for one row, a dozen expressions take longer than all the rest; and as a list of one,
+            # since a list of texts that is taken by its place is a Series
+            values = {name: found[name].slice(places[0], 1).to_list()[0] for name in names}
             texts = {
                 name: [None if value is None else encode(value, columns.schema[name])]
                 for name, value in values.items()
