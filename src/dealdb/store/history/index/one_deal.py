@@ -160,8 +160,10 @@ class DealHistories:
                 return known, raw
         else:
             text = self._link.call(*look, retry=True)
-        self._known = known = self._known_from(text, (known and known.parts) or ())
+        known = self._known_from(text, (known and known.parts) or ())
+        # the tail first: after an interrupt in between, what is sealed by now would be found in the log as well
         self._tail = LogTail(known.end)
+        self._known = known
         return known, self._link.call(*self._tail.command(self._keys), retry=True)
 
     def _known_from(self, text: bytes | None, before: Iterable[_Part]) -> _Known:

@@ -284,3 +284,19 @@ def test_what_was_added_in_bulk_is_found_by_the_index_whatever_its_values_are(
         assert by_index(db, deal)
         assert db.deal_history(deal).equals(wholly(db, deal))
     assert db.deal_history("D0").height == len(given)
+
+
+def test_an_interrupt_after_a_checkpoint_has_nothing_told_twice(db: DealDatabase) -> None:
+    told = [{"id": 1, "at": "2026-01-05", "field": "owner", "value": "Ann"}]
+    db.history.load(told)
+    db.history.load([{**told[0], "op": "retract"}])
+    db.save_deal({"id": 1, "owner": "Bob"})
+    before = db.deal_history(1)
+    assert before["change"].to_list() == ["updated", "retracted", "inserted"]
+    checkpoint(db)
+    with (
+        patch("dealdb.store.history.index.one_deal.LogTail", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        db.deal_history(1)
+    assert db.deal_history(1).equals(before)
