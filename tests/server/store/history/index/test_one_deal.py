@@ -265,7 +265,7 @@ def test_facts_that_were_imported_are_found_too(full: DealDatabase) -> None:
 def test_what_was_added_in_bulk_is_found_by_the_index_whatever_its_values_are(
     db: DealDatabase,
 ) -> None:
-    given = {
+    given: dict[str, list[object]] = {
         "tags": [["renewal", "EMEA"], [], None],
         "amount": [Decimal("1.50"), Decimal(-3), None],
         "share": [0.1, -0.0, None],
