@@ -723,6 +723,20 @@ MUTANTS = [
         "tests/server/store/history/index",
     ),
     Mutant(
+        "a history of elsewhere is taken for none",
+        "history/index/one_deal.py",
+        "        check_format(self._keys, form)\n",
+        "",
+        "tests/server/store/partitions/test_begin.py",
+    ),
+    Mutant(
+        "what is told of another deal puts the rows of this one in another order",
+        "history/told.py",
+        "if at and self._only in (None, deal)",
+        "if at",
+        "tests/server/store/history/test_told.py",
+    ),
+    Mutant(
         "a text that is there already is a change",
         "replica/changing.py",
         " if column[row] != value}",

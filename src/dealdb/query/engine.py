@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import polars as pl
@@ -609,31 +610,46 @@ class QueryEngine:
         """
         from dealdb.query.sql.tables import side_tables
 
-        if self._session is None:
+        with self._statements() as session:
+            session.begin()
+            deals = self._source.snapshot()
+            return session.run(
+                statement,
+                deals.rows,
+                params,
+                history=lambda: self._changes_of(deals),
+                kept=deals.kept,
+                sides=side_tables(tables, self._read_table),
+                zone=deals.pipeline.zone,
+            )
+
+    @contextmanager
+    def _statements(self) -> Iterator[SqlSession]:
+        """What runs statements; another thread may close it at any time, or make one meanwhile."""
+        session = self._session
+        if session is None:
             # not at the top: loading DuckDB and PyArrow takes longer than most queries
             from dealdb.query.sql.session import SqlSession
 
-            self._session = SqlSession(
+            made = SqlSession(
                 timeout_s=self._limits.sql_timeout_s,
                 memory_mb=self._limits.sql_memory_mb,
                 isolated=self._limits.sql_isolated,
             )
-        self._session.begin()
-        deals = self._source.snapshot()
-        return self._session.run(
-            statement,
-            deals.rows,
-            params,
-            history=lambda: self._changes_of(deals),
-            kept=deals.kept,
-            sides=side_tables(tables, self._read_table),
-            zone=deals.pipeline.zone,
-        )
+            self._session = session = self._session or made
+        try:
+            yield session
+        finally:
+            if self._session is not session:
+                # nobody else knows it any more, and a statement opens it again
+                session.close()
 
     def _changes_of(self, deals: Snapshot) -> pl.DataFrame | None:
         """Table of changes up to a snapshot; read once for as long as nothing changes."""
-        if self._changes is not None:
-            rows, seq, changes = self._changes
+        # looked at once: another thread may close this
+        known = self._changes
+        if known is not None:
+            rows, seq, changes = known
             # the number of a commit alone may be that of another database, which was selected since
             if rows is deals.rows and seq == deals.seq:
                 return changes

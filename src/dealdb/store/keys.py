@@ -157,7 +157,11 @@ class Keys:
         return self._own("chunks")
 
 
-class InPartitions(StoreDamaged):
+class WrongFormat(StoreDamaged):
+    """A collection has a format that can't be read, or not yet."""
+
+
+class InPartitions(WrongFormat):
     """A collection is made of partitions, and was taken for one that is not."""
 
 
@@ -168,10 +172,10 @@ def check_format(keys: Keys, found: bytes | None) -> None:
         raise wrong_format(keys, found)
 
 
-def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
+def wrong_format(keys: Keys, found: bytes) -> WrongFormat:
     """Error for a collection of another format."""
     if found == FORMAT_OF_RESTORE:
-        return StoreDamaged(
+        return WrongFormat(
             f"a restore of collection {keys.collection!r} is under way, or did not finish: "
             "wait for it, or restore again, which starts from the beginning"
         )
@@ -179,7 +183,7 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
         return InPartitions(
             f"collection {keys.collection!r} has been made anew, of several partitions: open the database again"
         )
-    return StoreDamaged(
+    return WrongFormat(
         f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
         f"this dealdb reads formats up to {FORMAT_OF_FACTS.decode()}: upgrade it"
     )

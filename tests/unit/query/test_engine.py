@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.query.deal_source import FixedDeals
 from dealdb.query.engine import QueryEngine
+from dealdb.query.sql.isolated.engine import isolated_engine
 from dealdb.store.replica.snapshot import Snapshot
 from filter_cases import mixed_frame
 from query_cases import Frames, engine_of, in_order, snapshot_of
@@ -210,6 +212,22 @@ def test_an_expression_that_fails_is_told_without_values() -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(QueryError, match="one a deal is needed"):
         engine_of(FRAME).count(pl.col("won").head(3))
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_statement_may_meet_a_close_of_another_thread(*, isolated: bool) -> None:
+    class ClosedMeanwhile(FixedDeals):
+        def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+            engine.close()
+            return super().snapshot(names)
+
+    memory_mb = 333
+    deals = snapshot_of(pl.DataFrame({"id": ["1", "2"], "n": [5, 7]}))
+    engine = QueryEngine(ClosedMeanwhile(deals), sql_memory_mb=memory_mb, sql_isolated=isolated)
+    for _ in range(2):
+        assert engine.sql("SELECT sum(n) FROM deals").item() == 12
+        # what was opened again is closed again
+        assert not isolated_engine(memory_mb)._all
 
 
 def test_importing_the_engine_loads_no_parser_no_duckdb_and_no_client() -> None:

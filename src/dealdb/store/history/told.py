@@ -43,7 +43,8 @@ class Retold:
             self._ats += [
                 (entry.position.seq, deal, at)
                 for deal, at in zip(ids, entry.ats, strict=True)
-                if at
+                # those of other deals say nothing of the order of its rows
+                if at and self._only in (None, deal)
             ]
 
     def with_moments(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from clocks import clock_of, commit_at
 from dealdb import DealDatabase
+from dealdb.store.history.changes import history_of
 from servers import Server
 
 
@@ -43,3 +45,15 @@ def test_what_was_recorded_later_stands_where_it_happened(db: DealDatabase) -> N
     assert db.deal_history(2)["change"].to_list() == ["deleted"]
     rows = db.query.sql("SELECT \"at\", history.source FROM history WHERE id = '1'")
     assert rows.rows() == told.select("at", "source").rows()
+
+
+def test_what_is_told_of_another_deal_changes_no_order(db: DealDatabase) -> None:
+    """Commits are in their order, whatever the server's clock was; a read of the whole history sees all deals."""
+    link, keys = db._store.link, db._store.keys
+    db.save_deal({"id": "x", "amount": 1})
+    for amount, hours in ((2, 2), (3, 1)):
+        commit_at(link, clock_of(link) + hours * 3_600_000, amount)
+    db.save_deal({"id": "other", "owner": "Ann"}, at="2026-02-01T12:00Z")
+    whole = history_of(link, keys, "x")
+    assert whole["after"].to_list() == ["1", "2", "3"]
+    assert db.deal_history("x").equals(whole)

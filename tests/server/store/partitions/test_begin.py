@@ -173,6 +173,32 @@ def test_what_is_kept_besides_the_deals_is_not_empty_but_elsewhere(
             assert list(new.query.saved()) == ["others"]
 
 
+@pytest.mark.parametrize(("first", "then"), [(None, 4), (1, 4), (4, 1), (1, None), (4, None)])
+@pytest.mark.parametrize("has_asked", [False, True])
+def test_the_past_of_what_was_emptied_is_not_empty_but_elsewhere(
+    server: Server, client: Any, first: int | None, then: int | None, *, has_asked: bool
+) -> None:
+    """Where it is begun again as something else, or is being restored."""
+    with opened(server, partitions=first) as old:
+        asks: Sequence[Callable[[], object]] = (
+            lambda: old.deal_history(1),
+            lambda: old.as_of("2100-01-01", time="event"),
+            lambda: old.analytics.funnel(),
+        )
+        old.save_deal({"id": 1, "stage": "Lead"})
+        for ask in asks if has_asked else ():
+            ask()
+        client.flushall()
+        if then is None:
+            client.hset("deals:meta", "format", "restore")
+        else:
+            with opened(server, partitions=then) as new:
+                new.save_deal({"id": 1, "stage": "Won"})
+        for ask in asks:
+            with pytest.raises(StoreDamaged, match=r"open the database again|a restore of"):
+                ask()
+
+
 def test_a_database_that_was_emptied_begins_again(server: Server) -> None:
     with opened(server, partitions=4) as db, server.client() as client:
         for number in range(8):

@@ -11,7 +11,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.store.archive.chunk_cache import ChunkCache
-from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.archive.first_look import first_look
 from dealdb.store.facts.assumed import Assume
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
@@ -255,7 +255,7 @@ class FactsLog:
         return self._begun_with_tables() or whole_ledger(self._link, self._keys)
 
     def _begun_with_tables(self) -> Ledger | None:
-        manifest = read_manifest(self._link, self._keys)
+        manifest = first_look(self._link, self._keys).manifest
         for generation in manifest.generations if manifest else ():
             if not has_facts(generation):
                 continue

@@ -26,7 +26,7 @@ from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.bounds.wall import Reading
 from dealdb.store.history.index.tail import LogTail
 from dealdb.store.history.reading import follows
-from dealdb.store.keys import Keys
+from dealdb.store.keys import Keys, WrongFormat, check_format
 from dealdb.store.log.entry import Entry, Position, RawEntry
 from dealdb.store.log.reader import entries_in
 
@@ -99,6 +99,11 @@ class DealHistories:
 
         Bulk commits that are sealed come without the other deals. None where the indexes do not say it.
 
+        Raises
+        ------
+        WrongFormat
+            If the collection has another format by now.
+
         Cost
         ----
         Three round trips, and a fourth where chunks have values of the deal that the cache lacks. At first, and after
@@ -108,6 +113,9 @@ class DealHistories:
         for _ in range(_MAX_TRIES):
             try:
                 return self._found(deal_id)
+            except WrongFormat:
+                # a read of the whole history would not see it
+                raise
             except (_Unknown, StoreDamaged, AccessDenied, ServerRefused) as problem:
                 if isinstance(problem, ServerRefused) and not is_wrong_type(problem):
                     raise
@@ -153,15 +161,17 @@ class DealHistories:
 
     def _refreshed(self) -> tuple[_Known, list[RawEntry]]:
         """What is sealed as of now, and what the log has after the tail; the manifest is read when it has changed."""
-        look, known = ("GET", self._keys.checkpoint), self._known
-        if known is not None:
-            text, raw = self._link.calls([look, self._tail.command(self._keys)], retry=True)
-            if text == known.text:
-                return known, raw
-        else:
-            text = self._link.call(*look, retry=True)
-        self._known = known = self._known_from(text, (known and known.parts) or ())
+        known, tail = self._known, self._tail.command(self._keys)
+        # emptied, it may be begun again with partitions, or be restored: then it only seems to have no history
+        looks = [("GET", self._keys.checkpoint), ("HGET", self._keys.meta, "format")]
+        *raw, text, form = self._link.calls([*([tail] if known else []), *looks], retry=True)
+        check_format(self._keys, form)
+        if known and text == known.text:
+            return known, raw[0]
+        known = self._known_from(text, (known and known.parts) or ())
+        # the tail first: after an interrupt in between, what is sealed by now would be found in the log as well
         self._tail = LogTail(known.end)
+        self._known = known
         return known, self._link.call(*self._tail.command(self._keys), retry=True)
 
     def _known_from(self, text: bytes | None, before: Iterable[_Part]) -> _Known:
@@ -257,8 +267,9 @@ class DealHistories:
         if not len(places):
             return None
         with Reading(f"the history in {segment.key!r}"):
-            # value by value: for one row, a dozen expressions take longer than all the rest
-            values = {name: found[name][places[0]] for name in names}
+            # value by value: for one row, a dozen expressions take longer than all the rest; and as a list of one,
+            # since a list of texts that is taken by its place is a Series
+            values = {name: found[name].slice(places[0], 1).to_list()[0] for name in names}
             texts = {
                 name: [None if value is None else encode(value, columns.schema[name])]
                 for name, value in values.items()

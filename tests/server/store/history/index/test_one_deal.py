@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from unittest.mock import patch
 
@@ -258,3 +260,43 @@ def test_facts_that_were_imported_are_found_too(full: DealDatabase) -> None:
         assert full.deal_history(deal).equals(wholly(full, deal))
         told_of = full.deal_history(deal).filter(field="stage")
         assert told_of["after"].to_list() == ["of 05", "of 07"]
+
+
+def test_what_was_added_in_bulk_is_found_by_the_index_whatever_its_values_are(
+    db: DealDatabase,
+) -> None:
+    given: dict[str, list[object]] = {
+        "tags": [["renewal", "EMEA"], [], None],
+        "amount": [Decimal("1.50"), Decimal(-3), None],
+        "share": [0.1, -0.0, None],
+        "seats": [2**63 - 1, 0, None],
+        "is_new": [True, False, None],
+        "closed": [date(1, 1, 1), date(9999, 12, 31), None],
+        "seen": [datetime(1969, 12, 31, 23, 59, 59, 500_000, UTC), datetime.max.replace(tzinfo=UTC), None],
+        "probability": [Decimal("0.5"), Decimal(1), None],
+        "note": ["a\0b", "", None],
+    }  # fmt: skip
+    ids = [f"D{n}" for n in range(30)]
+    frame = pl.DataFrame({"id": ids, **{name: cells * 10 for name, cells in given.items()}})
+    db.loader.load(frame, bar=False)
+    checkpoint(db)
+    for deal in ids[:3]:
+        assert by_index(db, deal)
+        assert db.deal_history(deal).equals(wholly(db, deal))
+    assert db.deal_history("D0").height == len(given)
+
+
+def test_an_interrupt_after_a_checkpoint_has_nothing_told_twice(db: DealDatabase) -> None:
+    told = [{"id": 1, "at": "2026-01-05", "field": "owner", "value": "Ann"}]
+    db.history.load(told)
+    db.history.load([{**told[0], "op": "retract"}])
+    db.save_deal({"id": 1, "owner": "Bob"})
+    before = db.deal_history(1)
+    assert before["change"].to_list() == ["updated", "retracted", "inserted"]
+    checkpoint(db)
+    with (
+        patch("dealdb.store.history.index.one_deal.LogTail", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        db.deal_history(1)
+    assert db.deal_history(1).equals(before)
