@@ -169,6 +169,16 @@ def test_the_pattern_of_a_word_finds_it_in_every_spelling_that_case_gives(text: 
                     assert found
 
 
+@pytest.mark.parametrize("spelling", ["s" * 20, "ß" * 10, "S" * 17 + "ẞs", "sß" * 6 + "ss"])
+def test_a_word_of_many_letters_s_is_found_however_each_two_are_written(spelling: str) -> None:
+    # so many that they are not looked at word by word at once
+    others = [{"id": str(n), "name": "acme"} for n in range(60)]
+    query = QueryEngine.over([*others, {"id": "s", "name": spelling}])
+    for question in ("s" * 20, "s" * 12, "ß" * 9, "s" * 9 + "t" + "s" * 10):
+        assert query.search(question)["id"].to_list() == ["s"]
+    assert query.search("s" * 40).is_empty()
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
