@@ -18,7 +18,8 @@ import polars as pl
 from dealdb.query.index.id_order import IdOrder
 from dealdb.query.index.row_bits import KeptBits
 from dealdb.query.index.vocabulary import Vocabulary
-from dealdb.query.results.words import covered, folded, tokens_of
+from dealdb.query.results.spelling import letters_of_patterns
+from dealdb.query.results.words import folded, tokens_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -304,5 +305,4 @@ def _has_other_letters(texts: pl.Series) -> NDArray[np.bool_]:
 
 @cache
 def _other_letters() -> str:
-    codes = "".join(rf"\x{{{ord(c):x}}}" for c in sorted(covered()))
-    return rf"[^\x00-\x7f{codes}]"
+    return rf"[^\x00-\x7f{letters_of_patterns()}]"

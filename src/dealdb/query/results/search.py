@@ -19,6 +19,7 @@ from dealdb.errors import QueryError
 from dealdb.query.filters.comparisons import text_test
 from dealdb.query.filters.operands import column, computed
 from dealdb.query.results.by_id import best_rows, ids_of, parts_in_order
+from dealdb.query.results.spelling import as_patterns_read
 from dealdb.query.results.words import (
     Token,
     begins_with_typo,
@@ -269,14 +270,16 @@ def rows_with_all(
     """
     if len(rows) <= _FEW and _are_short(texts[rows]):
         return rows
+    some = texts if len(rows) == texts.height else texts[rows]
+    here = pl.DataFrame([as_patterns_read(each) for each in some])
     # each word is looked for where the ones before it were found
     for word in words:
-        here = texts if len(rows) == texts.height else texts[rows]
         found = [
             _with_one(name, dtype, pattern(word, typos=typos, whole=whole))
             for name, dtype in here.schema.items()
         ]
-        rows = rows.filter(here.select(pl.any_horizontal(found)).to_series())
+        have = here.select(pl.any_horizontal(found)).to_series()
+        rows, here = rows.filter(have), here.filter(have)
     return rows
 
 

@@ -19,6 +19,8 @@ _END = r"(?:[^\p{L}\p{N}]|$)"
 # alphabets whose accented letters are found by their plain ones
 _ALPHABETS = (range(0x80, 0x250), range(0x370, 0x530), range(0x1E00, 0x2000))
 _SYMBOLS = (range(0x80, 0x250), range(0x2000, 0x2070), range(0x20A0, 0x20D0))
+# so many letters s are found in each way to write them
+_MOST_SHARP = 4
 # shorter words with a typo are other words
 MIN_TYPO = 4
 
@@ -110,7 +112,10 @@ def _spelled(word: str) -> str:
 
 @cache
 def _sharp(n: int) -> str:
-    """N letters s, any two of which may be written as one sharp s."""
+    """N letters s, any two of which may be written as one sharp s; of many, half as many are enough."""
+    if n > _MOST_SHARP:
+        # all ways to write them are more than memory holds; what it finds is looked at word by word
+        return f"(?:{_letter('s')}){{{-(-n // 2)},{n}}}"
     if n < 2:
         return _letter("s") * n
     return f"(?:{_letter('s')}{_sharp(n - 1)}|[ßẞ]{_MARKS}{_sharp(n - 2)})"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dealdb.errors import QueryError
 from dealdb.query import QueryEngine
 from dealdb.query.results import search
+from dealdb.query.results.spelling import as_patterns_read
 from dealdb.query.results.words import Token, folded, pattern, tokens_of
 from query_cases import engine_of
 
@@ -167,6 +168,67 @@ def test_the_pattern_of_a_word_finds_it_in_every_spelling_that_case_gives(text: 
                 if single and all(ord(c) < 0x250 or 0x300 <= ord(c) < 0x370 for c in shown):
                     found = pl.Series([shown]).str.contains(pattern(token.word)).item()
                     assert found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "한국 전자",
+        "データ 株式会社",
+        "\N{HALFWIDTH KATAKANA LETTER KA}\N{HALFWIDTH KATAKANA VOICED SOUND MARK}",
+        "\N{FULLWIDTH LATIN CAPITAL LETTER A}\N{FULLWIDTH LATIN SMALL LETTER C}me",
+        "\N{FULLWIDTH DIGIT TWO}\N{FULLWIDTH DIGIT SIX}",
+        "\N{LATIN SMALL LIGATURE FI}rm",
+        "\N{VULGAR FRACTION ONE HALF}",
+        "\N{ROMAN NUMERAL EIGHT}",
+        "\N{ARABIC LETTER ALEF WITH MADDA ABOVE}\N{ARABIC LETTER BEH}",
+        "Երև\N{ARMENIAN SMALL LIGATURE ECH YIWN}",
+        "日本",
+        "हिन्दी",
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("is_category", [False, True])
+def test_a_deal_is_found_by_its_name_in_whatever_alphabet(name: str, *, is_category: bool) -> None:
+    for n_others in (0, 60):
+        names = ["globex"] * n_others + [None, name]
+        frame = pl.DataFrame({"id": [f"D{n}" for n in range(len(names))], "name": names})
+        if is_category:
+            frame = frame.with_columns(pl.col("name").cast(pl.Categorical))
+        for question in (name, name.upper(), name.lower()):
+            found = engine_of(frame).search(question)
+            assert found["name"].to_list() == [name]
+            assert found["_score"].to_list() == [pytest.approx(0.95, abs=0.11)]
+
+
+def test_what_is_plain_is_found_in_letters_that_stand_for_it() -> None:
+    texts = ["\N{FULLWIDTH LATIN CAPITAL LETTER A}cme", "\N{LATIN SMALL LIGATURE FI}rms", "한국"]
+    query = QueryEngine.over([{"id": str(n), "name": text} for n, text in enumerate(texts)])
+    # a syllable is found as soon as its first letters are written
+    for question, found in (("acme", "0"), ("acne", "0"), ("firm", "1"), ("하", "2")):
+        assert query.search(question)["id"].to_list() == [found]
+
+
+ALL_LETTERS = st.characters(codec="utf-16", categories=["L", "N", "Zs", "P"], max_codepoint=0x2FFF)
+
+
+@given(st.lists(st.text(ALL_LETTERS | st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3))))
+@example(["한국", "ﬁ½", "a\N{SOFT HYPHEN}ﬁ", "™ﬁ"])
+def test_patterns_find_all_words_of_texts_of_all_letters(texts: list[str]) -> None:
+    read = as_patterns_read(pl.Series(texts, dtype=pl.String))
+    for number, text in enumerate(texts):
+        for token in filter(lambda token: token.word, tokens_of(text)):
+            assert read.str.contains(pattern(token.word, whole=True))[number], (text, token)
+
+
+@pytest.mark.parametrize("spelling", ["s" * 20, "ß" * 10, "S" * 17 + "ẞs", "sß" * 6 + "ss"])
+def test_a_word_of_many_letters_s_is_found_however_each_two_are_written(spelling: str) -> None:
+    # so many that they are not looked at word by word at once
+    others = [{"id": str(n), "name": "acme"} for n in range(60)]
+    query = QueryEngine.over([*others, {"id": "s", "name": spelling}])
+    for question in ("s" * 20, "s" * 12, "ß" * 9, "s" * 9 + "t" + "s" * 10):
+        assert query.search(question)["id"].to_list() == ["s"]
+    assert query.search("s" * 40).is_empty()
 
 
 @pytest.mark.parametrize(
