@@ -21,19 +21,27 @@ def as_patterns_read(texts: pl.Series) -> pl.Series:
     >>> as_patterns_read(pl.Series(["Café", None, "ﬁrm ①②"])).to_list()
     ['Café', None, 'firm 12']
     """
+    # without its name, which older collections may have as a pattern of names
+    bare = texts.alias("")
     if texts.dtype != pl.String:
-        different = texts.unique().cast(pl.String)
-        as_they_are = as_patterns_read(different) is different
-        return texts if as_they_are else as_patterns_read(texts.cast(pl.String))
+        if _respelled(bare.unique().cast(pl.String)) is None:
+            return texts
+        bare = bare.cast(pl.String)
+    respelled = _respelled(bare)
+    return texts if respelled is None else respelled.alias(texts.name)
+
+
+def _respelled(texts: pl.Series) -> pl.Series | None:
+    """The same texts, some of them written otherwise; None where none is."""
     # most texts are ASCII, which is seen much sooner than any letter is found
     rows = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(value=False).arg_true()
     if rows.is_empty():
-        return texts
-    rows = rows.filter(texts.gather(rows).str.contains(_other_letters()))
-    others = texts.gather(rows)
+        return None
+    rows = rows.filter(texts[rows].str.contains(_other_letters()))
+    others = texts[rows]
     plain = _plain(set("".join(others)))
     if not plain:
-        return texts
+        return None
     return texts.clone().scatter(rows, others.str.replace_many(plain))
 
 

@@ -220,8 +220,7 @@ class Replica:
         if found is None:
             return None
         columns = [
-            found[name] if name in found else self.columns[name][ascending]
-            for name in self.schema
+            found[name] if name in found else self.columns[name][ascending] for name in self.schema
         ]
         return pl.DataFrame(columns)[ascending.search_sorted(rows)]
 

@@ -201,6 +201,15 @@ def test_a_deal_is_found_by_its_name_in_whatever_alphabet(name: str, *, is_categ
             assert found["_score"].to_list() == [pytest.approx(0.95, abs=0.11)]
 
 
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical])
+def test_letters_are_found_in_a_column_whose_name_is_a_pattern(dtype: type[pl.DataType]) -> None:
+    names = pl.Series("^n.*$", [*["globex"] * 60, "한국"], dtype=dtype)
+    frame = pl.DataFrame({"id": [f"D{n}" for n in range(61)]}).hstack([names])
+    # as a collection of an earlier version may have
+    found = search.searched(frame, search.words_of("한국"), names.name.split(), 20)
+    assert found["id"].to_list() == ["D60"]
+
+
 def test_what_is_plain_is_found_in_letters_that_stand_for_it() -> None:
     texts = ["\N{FULLWIDTH LATIN CAPITAL LETTER A}cme", "\N{LATIN SMALL LIGATURE FI}rms", "한국"]
     query = QueryEngine.over([{"id": str(n), "name": text} for n, text in enumerate(texts)])
