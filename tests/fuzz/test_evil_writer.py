@@ -12,8 +12,9 @@ _SECONDS = 4.0
 
 
 def test_an_evil_writer_finds_nothing(server: Server, tmp_path: Path) -> None:
-    ends_at = time.monotonic() + _SECONDS
     tried: list[str] = []
-    evil_writer.fuzz(server.url, tmp_path, ends_at, int(time.time()), tried.append)
-    assert tried
+    # on a busy machine not even one ends in this time
+    while not tried:
+        ends_at = time.monotonic() + _SECONDS
+        evil_writer.fuzz(server.url, tmp_path, ends_at, int(time.time()), tried.append)
     assert not [each for each in tried if isinstance(each, Found)]
