@@ -24,7 +24,8 @@ MOST_ROWS = 2**31 - 1
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
     """Columns to search: those of text, or those chosen."""
     if columns is None:
-        texts = [n for n, dtype in frame.schema.items() if kind_of(dtype) is OperandKind.TEXT]
+        kinds = zip(frame.columns, map(kind_of, frame.dtypes), strict=True)
+        texts = [name for name, kind in kinds if kind is OperandKind.TEXT]
         if not texts:
             raise QueryError("there is no column of text to search")
         return texts

@@ -164,9 +164,8 @@ def searched(
     >>> searched(frame, ["renwal"], ["name"], 20).select("id", "_highlight").rows()
     [('1', 'Acme **renewal**')]
     """
-    texts = pl.DataFrame([frame[name] for name in names])
     ids = ids_of(frame)
-    search = index or _Scan(texts, kept, ids)
+    search = index or _Scan(pl.DataFrame([frame[name] for name in names]), kept, ids)
     found = search.found(words, typos=False)
     if len(found) < limit and any(map(takes_typos, words)):
         found = search.found(words, typos=True)
