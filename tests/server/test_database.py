@@ -26,7 +26,7 @@ from dealdb import (
     SchemaError,
     Stage,
 )
-from dealdb.store.replica import replica
+from dealdb.store.replica import changing
 from servers import Server
 
 
@@ -428,7 +428,7 @@ def test_interrupted_catching_up_leaves_no_half_columns(
         db.save_deal({"id": n, "name": "old", "amount": n})
     db.query.frame()
     db.save_deal({"id": 1, "name": "new", "amount": 100, "stage": "Won"})
-    decoded = replica._decoded
+    decoded = changing.decoded
 
     def interrupt(texts: list[str | None], field: Field) -> pl.Series:
         if field.name == "amount":
@@ -436,7 +436,7 @@ def test_interrupted_catching_up_leaves_no_half_columns(
         return decoded(texts, field)
 
     with monkeypatch.context() as patched:
-        patched.setattr(replica, "_decoded", interrupt)
+        patched.setattr(changing, "decoded", interrupt)
         with pytest.raises(KeyboardInterrupt):
             db.query.frame()
     assert db.query.find(id="1").select("name", "amount", "stage").row(0) == (

@@ -13,7 +13,7 @@ from dealdb.store.archive.unpacking import CHUNK_ROWS
 # appending to texts adds a piece; a scan slows down with their number
 _MAX_PIECES = 32
 # rows that are compared one by one in less time than a query of Polars takes
-FEW = 8
+_FEW = 8
 _WIDENED = (FieldType.INT, FieldType.DECIMAL)
 
 
@@ -31,6 +31,32 @@ def with_values(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Ser
     # without its name, which older collections may have as a pattern of names
     both = pl.concat([column.alias(""), values.alias("")])
     return both.gather(places).alias(column.name)
+
+
+def values_of(
+    field: Field, places: list[int], texts: list[str | None], column: pl.Series | None
+) -> tuple[pl.Series, pl.Series] | None:
+    """
+    Rows and values that texts put into a column; None for nothing.
+
+    Parameters
+    ----------
+    column
+        Of texts, as it is: what it has already is left out. None where it can't be compared.
+    """
+    is_few = len(places) <= _FEW
+    if column is not None and is_few:
+        # compared before a column is made of them: most are there already, such as the ids
+        places, texts = few_changing(column, places, texts)
+        if not places:
+            return None
+    rows, values = pl.Series(places, dtype=pl.UInt32), decoded(texts, field)
+    return (rows, values) if column is None or is_few else changing(column, rows, values)
+
+
+def decoded(texts: list[str | None], field: Field) -> pl.Series:
+    """A column of texts as they are in the log."""
+    return decode_column(pl.Series(field.name, texts, dtype=pl.String), field)
 
 
 def changing(column: pl.Series, rows: pl.Series, values: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -69,7 +95,7 @@ def few_changing(
 
 def chunks_of(rows: pl.Series) -> Collection[int]:
     """Numbers of the chunks that have these rows."""
-    if len(rows) <= FEW:
+    if len(rows) <= _FEW:
         return {row // CHUNK_ROWS for row in rows}
     return (rows // CHUNK_ROWS).unique().to_list()
 

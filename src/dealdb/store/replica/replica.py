@@ -18,21 +18,14 @@ from dealdb.model.columns import decode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.encoding import unpacked_all
-from dealdb.store.log.entry import (
-    Entry,
-    Position,
-    Run,
-    check_change,
-    runs_of,
-    unknown_kind,
-)
+from dealdb.store.log.entry import Entry, Position, Run, check_change, runs_of, unknown_kind
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.changing import (
-    FEW,
     changing,
     chunks_of,
-    few_changing,
+    decoded,
     retyped,
+    values_of,
     with_fewer_pieces,
     with_values,
 )
@@ -365,18 +358,11 @@ class Replica:
         """Put texts, of which the last one for a row counts."""
         # what waits can't be compared yet
         column = self.columns.get(field.name) if field.type is FieldType.TEXT else None
-        is_few = len(places) <= FEW
-        if column is not None and is_few:
-            # compared before a column is made of them: most are there already, such as the ids
-            places, texts = few_changing(column, places, texts)
-            if not places:
-                return
-        rows, values = pl.Series(places, dtype=pl.UInt32), _decoded(texts, field)
-        if column is not None:
-            if not is_few:
-                rows, values = changing(column, rows, values)
-            self._note_texts(rows)
-        self._put(field.name, rows, values)
+        put = values_of(field, places, texts, column)
+        if put is not None:
+            if column is not None:
+                self._note_texts(put[0])
+            self._put(field.name, *put)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
         if known := self.chunks.get(name):
@@ -408,10 +394,6 @@ class Replica:
 
     def _append(self, gathered: Gathered) -> None:
         given = {
-            name: _decoded(texts, self.schema[name]) for name, (_, texts) in gathered.cells.items()
+            name: decoded(texts, self.schema[name]) for name, (_, texts) in gathered.cells.items()
         }
         self._grow(given, gathered.next_row - self.height)
-
-
-def _decoded(texts: list[str | None], field: Field) -> pl.Series:
-    return decode_column(pl.Series(field.name, texts, dtype=pl.String), field)
