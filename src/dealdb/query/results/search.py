@@ -270,7 +270,7 @@ def rows_with_all(
     if len(rows) <= _FEW and _are_short(texts[rows]):
         return rows
     some = texts if len(rows) == texts.height else texts[rows]
-    here = pl.DataFrame([as_patterns_read(each) for each in some])
+    here = as_patterns_read(some)
     # each word is looked for where the ones before it were found
     for word in words:
         found = [

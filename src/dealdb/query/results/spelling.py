@@ -6,43 +6,47 @@ from functools import cache
 
 import polars as pl
 
+from dealdb.query.filters.operands import column
 from dealdb.query.results.words import covered, folded
 
 # letters of Chinese, each of which folds to itself
 _IDEOGRAPHS = r"\x{3400}-\x{9fff}"
 
 
-def as_patterns_read(texts: pl.Series) -> pl.Series:
+def as_patterns_read(texts: pl.DataFrame) -> pl.DataFrame:
     """
     Texts in which a ``pattern`` finds all that folding does, such as words in Hangul or in wide letters.
 
     Examples
     --------
-    >>> as_patterns_read(pl.Series(["Café", None, "ﬁrm ①②"])).to_list()
+    >>> as_patterns_read(pl.DataFrame({"name": ["Café", None, "ﬁrm ①②"]}))["name"].to_list()
     ['Café', None, 'firm 12']
     """
+    # one query for all columns: most texts are ASCII, which is seen much sooner than any letter is found
+    have_others = texts.select(_has_others(*each) for each in texts.schema.items()).row(0)
+    if not any(have_others):
+        return texts
+    columns = zip(texts, have_others, strict=True)
+    return pl.DataFrame([_respelled(each) if others else each for each, others in columns])
+
+
+def _has_others(name: str, dtype: pl.DataType) -> pl.Expr:
+    texts = column(name)
+    if dtype != pl.String:
+        texts = texts.unique().cast(pl.String)
+    return (texts.str.len_bytes() != texts.str.len_chars()).any().alias(name)
+
+
+def _respelled(given: pl.Series) -> pl.Series:
     # without its name, which older collections may have as a pattern of names
-    bare = texts.alias("")
-    if texts.dtype != pl.String:
-        if _respelled(bare.unique().cast(pl.String)) is None:
-            return texts
-        bare = bare.cast(pl.String)
-    respelled = _respelled(bare)
-    return texts if respelled is None else respelled.alias(texts.name)
-
-
-def _respelled(texts: pl.Series) -> pl.Series | None:
-    """The same texts, some of them written otherwise; None where none is."""
-    # most texts are ASCII, which is seen much sooner than any letter is found
+    texts = given.alias("").cast(pl.String)
     rows = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(value=False).arg_true()
-    if rows.is_empty():
-        return None
     rows = rows.filter(texts[rows].str.contains(_other_letters()))
     others = texts[rows]
     plain = _plain(set("".join(others)))
     if not plain:
-        return None
-    return texts.clone().scatter(rows, others.str.replace_many(plain))
+        return given
+    return texts.clone().scatter(rows, others.str.replace_many(plain)).alias(given.name)
 
 
 def _plain(letters: set[str]) -> dict[str, str]:

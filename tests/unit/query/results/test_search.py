@@ -224,7 +224,7 @@ ALL_LETTERS = st.characters(codec="utf-16", categories=["L", "N", "Zs", "P"], ma
 @given(st.lists(st.text(ALL_LETTERS | st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3))))
 @example(["한국", "ﬁ½", "a\N{SOFT HYPHEN}ﬁ", "™ﬁ"])
 def test_patterns_find_all_words_of_texts_of_all_letters(texts: list[str]) -> None:
-    read = as_patterns_read(pl.Series(texts, dtype=pl.String))
+    read = as_patterns_read(pl.DataFrame({"name": texts}, schema={"name": pl.String}))["name"]
     for number, text in enumerate(texts):
         for token in filter(lambda token: token.word, tokens_of(text)):
             assert read.str.contains(pattern(token.word, whole=True))[number], (text, token)
