@@ -737,6 +737,13 @@ MUTANTS = [
         "tests/server/store/history/test_told.py",
     ),
     Mutant(
+        "words of other alphabets are looked for as they are written",
+        "../query/results/spelling.py",
+        "if not any(have_others):",
+        "if True:",
+        "tests/unit/query/results/test_search.py",
+    ),
+    Mutant(
         "a text that is there already is a change",
         "replica/changing.py",
         " if column[row] != value}",
