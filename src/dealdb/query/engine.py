@@ -399,7 +399,7 @@ class QueryEngine:
         Cost
         ----
         One round trip, and at 1,000,000 deals 40 to 100 ms for each column; twice that with typos. From the second
-        search of 50 deals or more a thread makes an index of all words, 75 bytes a deal; once it is there, some
+        search of 50 deals or more a thread makes an index of all words, 70 bytes a deal; once it is there, some
         milliseconds.
 
         Source
