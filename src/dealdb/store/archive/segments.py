@@ -292,7 +292,9 @@ def entries_of_piece(stream: bytes) -> pl.DataFrame:
 def _checked(frame: pl.DataFrame, n_bytes: int) -> pl.DataFrame:
     """The columns of a segment, with their types; ValueError where they are not what they should be."""
     # column by column: a query for each step takes longer than to read a piece
-    found = pl.DataFrame([frame[name] for name in SEGMENT_COLUMNS if name in frame.columns])
+    has = frame.columns
+    names = [name for name in SEGMENT_COLUMNS if name in has]
+    found = frame if has == names else pl.DataFrame([frame[name] for name in names])
     check_texts(int(found.estimated_size()), found.height, n_bytes)
     types = {name: SEGMENT_COLUMNS[name] for name in found.columns}
     if found.schema != types:

@@ -102,7 +102,8 @@ class Entry(NamedTuple):
                 return list(range(self.height, self.height + self.added.height))
             rows = unpacked_change(self.packed_rows) if self.packed_rows else []
             most = self.height + len(rows)
-            if not all(type(row) is int and 0 <= row < most for row in rows):
+            # by functions of C: a history looks at all rows of each commit that has its deal
+            if rows and not ({*map(type, rows)} == {int} and 0 <= min(rows) <= max(rows) < most):
                 msg = "rows that it can't have given"
                 raise ValueError(msg)
             return rows
