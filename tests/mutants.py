@@ -744,6 +744,13 @@ MUTANTS = [
         "tests/unit/query/results/test_search.py",
     ),
     Mutant(
+        "a column is written though nothing in it changes",
+        "replica/changing.py",
+        "return None if rows.is_empty() else (rows, values)",
+        "return rows, values",
+        CHANGING,
+    ),
+    Mutant(
         "a text that is there already is a change",
         "replica/changing.py",
         " if column[row] != value}",

@@ -51,7 +51,9 @@ def values_of(
         if not places:
             return None
     rows, values = pl.Series(places, dtype=pl.UInt32), decoded(texts, field)
-    return (rows, values) if column is None or is_few else changing(column, rows, values)
+    if column is not None and not is_few:
+        rows, values = changing(column, rows, values)
+    return None if rows.is_empty() else (rows, values)
 
 
 def decoded(texts: list[str | None], field: Field) -> pl.Series:

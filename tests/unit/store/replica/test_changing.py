@@ -3,7 +3,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 
-from dealdb.store.replica.changing import changing, chunks_of, few_changing
+from dealdb.model.schema import Schema
+from dealdb.store.replica.changing import changing, chunks_of, few_changing, values_of
 
 _TEXTS = st.sampled_from(["", "a", "b", None])
 
@@ -31,3 +32,14 @@ def test_last_value_of_a_row_counts_if_it_is_another(
 @given(rows=st.lists(st.integers(0, 300_000), max_size=20))
 def test_chunks_of_rows(rows: list[int]) -> None:
     assert {*chunks_of(pl.Series(rows, dtype=pl.UInt32))} == {row // 65_536 for row in rows}
+
+
+@pytest.mark.parametrize("n", [1, 8, 9, 100])
+def test_a_column_is_left_alone_where_nothing_in_it_changes(n: int) -> None:
+    """To write nothing into it would copy all of it where a frame has it, too."""
+    field, texts = Schema.standard()["name"], [*map(str, range(n))]
+    column = pl.Series("name", texts)
+    assert values_of(field, [*range(n)], [*texts], column) is None
+    put = values_of(field, [*range(n)], [*texts[1:], "new"], column)
+    assert put is not None
+    assert len(put[0]) == n
