@@ -100,13 +100,24 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _resident_mb(pid: int) -> float:
-    """Resident memory of a process and its children; what ends meanwhile counts as nothing."""
+    """
+    Resident memory of a process and its children; what ends meanwhile counts as nothing.
+
+    A child that has not begun its own program yet has its parent's pages, which are counted already.
+    """
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        children = _children(pid)
+        children = [child for child in _children(pid) if _program(child) != _program(pid)]
     except (OSError, IndexError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(map(_resident_mb, children))
+
+
+def _program(pid: int) -> bytes:
+    """Command line of a process; a fork has its parent's until it runs another."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _worked_s(pid: int) -> float:
