@@ -2227,8 +2227,8 @@ MUTANTS = [
     Mutant(
         "an index of partitions takes rows for those that they have come between",
         "../query/index/made_index.py",
-        "if orders.are_same:",
-        "if True:",
+        "return search if orders.are_same else RelaidSearch(search, orders)",
+        "return search",
         PARTED_INDEX,
     ),
     Mutant(
@@ -2255,22 +2255,22 @@ MUTANTS = [
     Mutant(
         "rows that have changed are found by the words that they had",
         "../query/index/indexed_search.py",
-        "are_in = None if self._is_changed is None else ~self._is_changed",
-        "are_in = None",
+        "are_in &= ~self._is_changed\n        if self._kept",
+        "pass\n        if self._kept",
         INDEXED,
     ),
     Mutant(
         "rows of an index are those of the frame",
         "../query/index/indexed_search.py",
-        "self._is_changed[self._index.order.in_frame(rows)]",
-        "self._is_changed[rows]",
+        "are_in &= ~self._is_changed[in_frame]",
+        "are_in &= ~self._is_changed[rows]",
         INDEXED,
     ),
     Mutant(
         "an index finds deals that are not to be searched",
         "../query/index/indexed_search.py",
-        "        return rows[self._are_kept(self._index.order.in_frame(rows))]\n",
-        "        return rows\n",
+        "        are_in = self._are_kept(in_frame)\n",
+        "        are_in = np.ones(len(rows), np.bool_)\n",
         INDEXED,
     ),
     Mutant(
@@ -2303,10 +2303,31 @@ MUTANTS = [
     ),
     Mutant(
         "a word counts in one of the columns that have it",
-        "../query/index/indexed_search.py",
+        "../query/index/by_postings.py",
         'np.searchsorted(among, rows, "right")\n    counts',
         "np.searchsorted(among, rows) + np.isin(rows, among)\n    counts",
         INDEXED,
+    ),
+    Mutant(
+        "of very many rows too few are looked at, for some are left out",
+        "../query/index/indexed_search.py",
+        "rows_of(found, MAX_RANKED + 1 + self._n_left_out)",
+        "rows_of(found, MAX_RANKED + 1)",
+        INDEXED,
+    ),
+    Mutant(
+        "texts that have changed again are as another search saw them",
+        "../query/index/made_index.py",
+        "moment = (*names, *((each.length, each.height) for each in states))",
+        "moment = (*names, *((each.height,) for each in states))",
+        SEARCH_INDEX,
+    ),
+    Mutant(
+        "texts of some columns are taken for those of others",
+        "../query/index/made_index.py",
+        "moment = (*names, *((each.length, each.height) for each in states))",
+        "moment = tuple((each.length, each.height) for each in states)",
+        SEARCH_INDEX,
     ),
     Mutant(
         "texts of more words than places are in the index",

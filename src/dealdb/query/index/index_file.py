@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from dealdb.query.index.id_order import IdOrder
-from dealdb.query.index.row_bits import KeptBits
-from dealdb.query.index.token_index import Categories, Labels, TokenIndex
+from dealdb.query.index.last_used import LastUsed
+from dealdb.query.index.token_index import MOST_SETS, Categories, Labels, TokenIndex
 from dealdb.query.index.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def without_rows(index: TokenIndex, rows: NDArray[np.uint32], height: int) -> To
             for name, each in index.categories.items()
         },
         apart=np.flatnonzero(apart[:height]).astype(np.uint32),
-        bits=KeptBits(),
+        bits=LastUsed(MOST_SETS),
     )
 
 

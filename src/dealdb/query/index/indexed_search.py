@@ -6,30 +6,28 @@ The rows of an index are others than those of the frame: see ``IdOrder``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import call
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from dealdb.query.index.by_postings import ByPostings
+from dealdb.query.index.joined_texts import JoinedTexts
 from dealdb.query.index.matching import Matches, Postings, matches_of
 from dealdb.query.index.row_bits import are_in, bits_of, rows_of
-from dealdb.query.index.token_index import LAST_PLACE, PLACE_BITS, TokenIndex
+from dealdb.query.index.token_index import PLACE_BITS, TokenIndex
 from dealdb.query.index.vocabulary import WHOLE
 from dealdb.query.results.by_id import in_order
 from dealdb.query.results.search import (
-    IN_ORDER,
     MAX_RANKED,
-    QUALITIES,
     Found,
-    Hit,
     Looked,
     first_hits,
     hits_of,
     rows_with_all,
-    weight_of,
 )
 
 if TYPE_CHECKING:
@@ -39,10 +37,7 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = 20_000
 # to look at so few rows word by word takes less time than to rank them by their postings
 _FEW = 40
-# rows are looked for one by one among so many times as many
-_SPARSE = 50
 _NONE = np.empty(0, np.uint32)
-_QUALITIES = np.array(QUALITIES)
 
 
 class IndexedSearch:
@@ -61,6 +56,8 @@ class IndexedSearch:
         Rows of the frame whose texts have changed since the index was made.
     ids
         Of all rows, by which the first are chosen where very many are found; None to choose them by their numbers.
+    joined
+        Gives what another search has made of the same texts and rows, or has it made.
     """
 
     def __init__(
@@ -70,11 +67,13 @@ class IndexedSearch:
         kept: pl.Series | None,
         changed: NDArray[np.uint32],
         ids: pl.Series | None,
+        joined: Callable[[Callable[[], JoinedTexts]], JoinedTexts] = call,
     ) -> None:
         self._index = index
         self._texts = texts
         self._kept = kept
         self._ids = ids
+        self._joined = joined
         self._last: tuple[Sequence[str], Found] | None = None
         self._is_changed: NDArray[np.bool_] | None = None
         if len(changed):
@@ -84,6 +83,7 @@ class IndexedSearch:
         if len(changed) or texts.height > index.height:
             added = np.arange(index.height, texts.height, dtype=np.uint32)
             apart = _distinct(np.concatenate([apart, changed, added]))
+        self._every_apart = pl.Series(apart, dtype=pl.UInt32)
         self._apart = pl.Series(apart[self._are_kept(apart)], dtype=pl.UInt32)
 
     def found(self, words: Sequence[str], *, typos: bool) -> Found:
@@ -99,7 +99,7 @@ class IndexedSearch:
     def _found(self, matches: Sequence[Matches], words: Sequence[str], *, typos: bool) -> Found:
         rows, apart = self._rows(matches), self._apart
         if len(apart):
-            apart = rows_with_all(self._texts, apart, words, typos=typos)
+            apart = self._with_all(apart, words, typos=typos)
         if len(rows) + len(apart) > MAX_RANKED:
             rows, apart = self._preferred(rows, apart, matches, words, typos=typos)
         hits = hits_of(self._texts, apart, words, typos=typos) if len(apart) else []
@@ -107,7 +107,16 @@ class IndexedSearch:
             few = pl.Series(self._index.order.in_frame(rows))
             looked = hits_of(self._texts, few, words, typos=typos) if len(few) else []
             return Looked(looked + hits)
-        return _ByPostings(self._index, self._texts, rows, matches, dict(hits), words, typos)
+        return ByPostings(self._index, self._texts, rows, matches, dict(hits), words, typos)
+
+    def _with_all(
+        self, apart: pl.Series, words: Sequence[str], *, typos: bool = False, whole: bool = False
+    ) -> pl.Series:
+        """Those of some rows apart that may have all words."""
+        if len(apart) <= _FEW:
+            return rows_with_all(self._texts, apart, words, typos=typos, whole=whole)
+        joined = self._joined(lambda: JoinedTexts.of(self._texts, self._every_apart))
+        return joined.with_all(apart, words, typos=typos, whole=whole)
 
     def _preferred(
         self,
@@ -122,7 +131,7 @@ class IndexedSearch:
         whole = self._rows(matches, WHOLE) if len(rows) else rows
         whole_apart = rest_apart = apart
         if len(apart):
-            whole_apart = rows_with_all(self._texts, apart, words, whole=True)
+            whole_apart = self._with_all(apart, words, whole=True)
             whole_apart = first_hits(self._texts, self._ids, whole_apart, words, whole=True)
             rest_apart = first_hits(self._texts, self._ids, apart, words, typos=typos)
         scanned = _distinct(np.concatenate([rest_apart.to_numpy(), whole_apart.to_numpy()]))
@@ -158,11 +167,19 @@ class IndexedSearch:
         if smallest.size > _MOST_NUMBERS:
             return self._rows_by_bits([smallest, *others], least)
         rows = self._numbers(smallest, least)
-        if self._is_changed is not None:
-            rows = rows[~self._is_changed[self._index.order.in_frame(rows)]]
         for each in others:
             rows = rows[self._has(each, rows, least)]
-        return rows[self._are_kept(self._index.order.in_frame(rows))]
+        return self._searched_of(rows)
+
+    def _searched_of(self, rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Of rows of the index, those that are to be searched."""
+        if self._is_changed is None and self._kept is None:
+            return rows
+        in_frame = self._index.order.in_frame(rows)
+        are_in = self._are_kept(in_frame)
+        if self._is_changed is not None:
+            are_in &= ~self._is_changed[in_frame]
+        return rows[are_in]
 
     def _are_kept(self, rows: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Of rows of the frame, which are to be searched."""
@@ -176,18 +193,28 @@ class IndexedSearch:
         found = first.copy()
         for each in others:
             found &= each
-        if self._searched is not None and found.any():
+        if self._n_left_out <= _MOST_NUMBERS:
+            some = rows_of(found, MAX_RANKED + 1 + self._n_left_out)
+            return self._searched_of(some)[: MAX_RANKED + 1]
+        if found.any():
             found &= self._searched
         return rows_of(found, MAX_RANKED + 1)
 
     @cached_property
-    def _searched(self) -> NDArray[np.uint64] | None:
-        """Rows of the index that are to be searched, as bits; None for all."""
-        are_in = None if self._is_changed is None else ~self._is_changed
+    def _n_left_out(self) -> int:
+        """Rows of the index that are not to be searched, or more."""
+        n_changed = 0 if self._is_changed is None else int(np.count_nonzero(self._is_changed))
+        return n_changed + (0 if self._kept is None else len(self._kept) - int(self._kept.sum()))
+
+    @cached_property
+    def _searched(self) -> NDArray[np.uint64]:
+        """Rows of the index that are to be searched, as bits."""
+        are_in = np.ones(self._index.height, np.bool_)
+        if self._is_changed is not None:
+            are_in &= ~self._is_changed
         if self._kept is not None:
-            kept = self._kept.head(self._index.height).to_numpy()
-            are_in = kept if are_in is None else kept & are_in
-        return None if are_in is None else bits_of(self._index.order.in_index(are_in))
+            are_in &= self._kept.head(self._index.height).to_numpy()
+        return bits_of(self._index.order.in_index(are_in))
 
     def _bits(self, matches: Matches, least: int) -> NDArray[np.uint64]:
         """Rows that have a word, as bits."""
@@ -259,51 +286,6 @@ class IndexedSearch:
         return mask[rows]
 
 
-@dataclass(frozen=True, slots=True)
-class _ByPostings:
-    """Rows of an index that are ranked by their postings, and rows of the frame, apart from it, that were looked at."""
-
-    index: TokenIndex
-    texts: pl.DataFrame
-    rows: NDArray[np.uint32]
-    matches: Sequence[Matches]
-    apart: Mapping[int, Hit]
-    words: Sequence[str]
-    typos: bool
-
-    def __len__(self) -> int:
-        return len(self.rows) + len(self.apart)
-
-    def scores(self) -> tuple[list[int], list[float]]:
-        """Each of them, and how well it has the words."""
-        scores = [*self._scores(), *(hit.score for hit in self.apart.values())]
-        return [*self.index.order.in_frame(self.rows).tolist(), *self.apart], scores
-
-    def hits(self, rows: Sequence[int]) -> list[Hit]:
-        """What shows some of them."""
-        some = pl.Series(rows, dtype=pl.UInt32)
-        return [hit for _, hit in hits_of(self.texts, some, self.words, typos=self.typos)]
-
-    def _scores(self) -> list[float]:
-        """How well each row has the words: what ``hits_of`` computes row by row."""
-        names, index, rows = self.texts.columns, self.index, self.rows
-        values = np.zeros((len(self.matches), len(names), len(rows)), np.uint8)
-        place_of = np.full(len(index.columns), -1, np.int16)
-        for place, name in enumerate(names):
-            place_of[index.columns.index(name)] = place
-        for word, each in enumerate(self.matches):
-            for name, known in each.values.items():
-                values[word, names.index(name)] = known[index.categories[name].codes[rows]]
-            for postings in each.postings:
-                at, of = _common(rows, postings)
-                marks = postings.marks[of]
-                value = (postings.rank << PLACE_BITS) | (LAST_PLACE - (marks & LAST_PLACE))
-                np.maximum.at(
-                    values[word], (place_of[marks >> PLACE_BITS], at), value.astype(np.uint8)
-                )
-        return _total(values)
-
-
 def _distinct(rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Each row once, ascending; ``numpy.unique`` takes several times as long."""
     return _without_repeats(np.sort(rows))
@@ -320,58 +302,3 @@ def _without_repeats(rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def _value(least: int) -> int:
     """The least value (see ``value_of``) of what matches as well as a rank."""
     return max(least << PLACE_BITS, 1)
-
-
-def _common(
-    rows: NDArray[np.uint32], postings: Postings
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places in ``rows``, which ascend, and in postings of what is the same; a row may be there several times."""
-    among = postings.rows
-    if postings.ascends:
-        begin, end = np.searchsorted(among, rows[0]), np.searchsorted(among, rows[-1], "right")
-        if end - begin > _SPARSE * len(rows):
-            return _common_of_few(rows, among)
-        of = np.arange(begin, end)
-    else:
-        of = np.flatnonzero((among >= rows[0]) & (among <= rows[-1]))
-    place_of = np.full(int(rows[-1] - rows[0]) + 1, -1, np.int16)
-    place_of[rows - rows[0]] = np.arange(len(rows), dtype=np.int16)
-    places = place_of[among[of] - rows[0]]
-    are_common = places >= 0
-    return places[are_common].astype(np.intp), of[are_common]
-
-
-def _common_of_few(
-    rows: NDArray[np.uint32], among: NDArray[np.uint32]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    begin, end = np.searchsorted(among, rows, "left"), np.searchsorted(among, rows, "right")
-    counts = end - begin
-    at = np.repeat(np.arange(len(rows)), counts)
-    within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return at, np.repeat(begin, counts) + within
-
-
-def _total(values: NDArray[np.uint8]) -> list[float]:
-    """Score of each row, from the values by word, column and row; added in the order of the scan, for the same ties."""
-    n_words, n_columns, n_rows = values.shape
-    weights = np.array([weight_of(place) for place in range(n_columns)])
-    qualities = _QUALITIES[values >> PLACE_BITS]
-    places = LAST_PLACE - (values & LAST_PLACE).astype(np.int16)
-    best = (qualities * weights[None, :, None]).max(axis=1)
-    sums = _added(qualities) * weights[:, None]
-    follows = (values > 0).all(axis=0) & (n_words > 1)
-    follows &= (places[1:] > places[:-1]).all(axis=0)
-    shown = np.zeros(n_rows)
-    for each, follow in zip(sums, follows, strict=True):
-        shown = np.where(each > shown, each + IN_ORDER * follow, shown)
-    total = _added(best)
-    scores: list[float] = (total / n_words + IN_ORDER * (shown > total)).tolist()
-    return scores
-
-
-def _added(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over the first axis, one after the other as the scan adds: another order may end in other last digits."""
-    total = np.zeros(parts.shape[1:])
-    for part in parts:
-        total = total + part
-    return total

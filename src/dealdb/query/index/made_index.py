@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -11,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from dealdb.query.index.indexed_search import IndexedSearch
+from dealdb.query.index.joined_texts import JoinedTexts
+from dealdb.query.index.last_used import LastUsed
 from dealdb.query.index.row_orders import RelaidSearch, RowOrders
 from dealdb.query.results.by_id import ids_of
 
@@ -35,12 +38,15 @@ class MadeIndex:
         Of each replica, what is changed in it; the index keeps none alive.
     lengths, heights
         How many changes there were of each, and how many rows.
+    joined
+        Texts of the rows that are apart from it, as the last search needed them.
     """
 
     index: TokenIndex
     logs: Sequence[ref[RowLog]]
     lengths: Sequence[int]
     heights: Sequence[int]
+    joined: LastUsed[JoinedTexts] = field(default_factory=lambda: LastUsed(1))
 
     @classmethod
     def of(cls, index: TokenIndex, states: Sequence[TextState]) -> MadeIndex:
@@ -101,15 +107,13 @@ class MadeIndex:
             As ``changed`` gives them.
         """
         # a select would take milliseconds
-        searched, ids = pl.DataFrame([frame[name] for name in names]), ids_of(frame)
+        texts, ids = pl.DataFrame([frame[name] for name in names]), ids_of(frame)
         orders = RowOrders(self.heights, [each.height for each in states])
-        if orders.are_same:
-            return IndexedSearch(self.index, searched, kept, changed, ids)
-        search = IndexedSearch(
-            self.index,
-            orders.relaid(searched),
-            None if kept is None else orders.relaid(kept),
-            changed,
-            None if ids is None else orders.relaid(ids),
-        )
-        return RelaidSearch(search, orders)
+        if not orders.are_same:
+            texts = orders.relaid(texts)
+            kept = None if kept is None else orders.relaid(kept)
+            ids = None if ids is None else orders.relaid(ids)
+        moment = (*names, *((each.length, each.height) for each in states))
+        joined = partial(self.joined.get, moment)
+        search = IndexedSearch(self.index, texts, kept, changed, ids, joined)
+        return search if orders.are_same else RelaidSearch(search, orders)

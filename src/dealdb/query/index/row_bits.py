@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +10,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _A_WORD = 64
-# sets that are kept: 8 bytes a row at most
-_MOST_SETS = 64
 
 
 def bits_of(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
@@ -50,30 +45,3 @@ def are_in(bits: NDArray[np.uint64], rows: NDArray[np.uint32]) -> NDArray[np.boo
         bits.view(np.uint8)[rows >> 3] >> (rows & 7).astype(np.uint8)
     ) & 1 != 0
     return found
-
-
-class KeptBits:
-    """The sets that were asked for last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[object, NDArray[np.uint64]] = OrderedDict()
-
-    def get(self, key: object, make: Callable[[], NDArray[np.uint64]]) -> NDArray[np.uint64]:
-        """A set by its name, made where it is not kept; not to be changed."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            if len(self._kept) > _MOST_SETS:
-                self._kept.popitem(last=False)
-        return made
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that they take."""
-        with self._lock:
-            return sum(each.nbytes for each in self._kept.values())

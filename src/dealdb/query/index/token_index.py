@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from dealdb.query.index.id_order import IdOrder
-from dealdb.query.index.row_bits import KeptBits
+from dealdb.query.index.last_used import LastUsed
 from dealdb.query.index.vocabulary import Vocabulary
 from dealdb.query.results.spelling import letters_of_patterns
 from dealdb.query.results.words import folded, tokens_of
@@ -31,6 +31,8 @@ _COLUMNS_OF_A_BYTE = 1 << (8 - PLACE_BITS)
 _TOKEN = r"[\p{L}\p{N}]+"  # noqa: S105  # a word of a text, no secret
 # texts of a column of categories that are looked through for each word
 _MOST_CATEGORIES = 2_000
+# sets of rows that are kept: 8 bytes a row at most
+MOST_SETS = 64
 
 
 class GivenUp(Exception):
@@ -136,7 +138,7 @@ class TokenIndex:
     categories: Mapping[str, Categories]
     labels: Labels
     apart: NDArray[np.uint32]
-    bits: KeptBits = field(default_factory=KeptBits)
+    bits: LastUsed[NDArray[np.uint64]] = field(default_factory=lambda: LastUsed(MOST_SETS))
 
     @property
     def nbytes(self) -> int:

@@ -88,7 +88,8 @@ class Gathered:
         next_row = self.next_row
         for height, some in zip(heights, rows, strict=True):
             most = height + len(some)
-            if height > next_row or not all(0 <= row < most for row in some):
+            first, last = min(some, default=0), max(some, default=-1)
+            if height > next_row or first < 0 or last >= most:
                 msg = "rows that nobody has given"
                 raise ValueError(msg)
             # after a scan of the hashes, commits can repeat rows that are there already
@@ -96,5 +97,5 @@ class Gathered:
             if self._only_appends:
                 self._only_appends = not known_or_gap and self._fields in (None, fields)
                 self._fields = fields
-            next_row = max(next_row, max(some, default=-1) + 1)
+            next_row = max(next_row, last + 1)
         self.next_row = next_row

@@ -49,7 +49,7 @@ class RowLog:
         """Note changed rows; False once it is full, and has to be replaced."""
         if len(self._rows) + len(rows) > _MOST_ROWS:
             return False
-        self._rows.extend(rows)
+        self._rows.extend(rows.to_list())
         return True
 
     def since(self, begin: int, end: int) -> pl.Series:
@@ -58,7 +58,10 @@ class RowLog:
         if len(rows) <= _FEW:
             # in less time than a query of Polars takes
             return pl.Series(sorted({*rows}), dtype=pl.UInt32)
-        return pl.Series(rows, dtype=pl.UInt32).unique().sort()
+        # not at the start of a program that never searches, for which it would be the only use
+        import numpy as np
+
+        return pl.Series(np.frombuffer(rows, np.uintc)).unique().sort()
 
 
 @dataclass(frozen=True, slots=True)

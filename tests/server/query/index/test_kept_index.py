@@ -15,7 +15,7 @@ import pytest
 
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
-from dealdb.query.index import kept_index, token_index
+from dealdb.query.index import indexed_search, kept_index, token_index
 from search_cases import QUESTIONS, kept_of, made, steps, uses_index
 from servers import Server
 
@@ -28,10 +28,16 @@ def db(server: Server) -> Iterator[DealDatabase]:
         yield found
 
 
+@pytest.fixture
+def no_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few rows are apart from an index, their texts are joined."""
+    monkeypatch.setattr(indexed_search, "_FEW", 0)
+
+
 @pytest.mark.parametrize("partitions", [None, 4])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_search_finds_what_a_scan_finds_after_each_change(
-    server: Server, seed: int, partitions: int | None
+    server: Server, monkeypatch: pytest.MonkeyPatch, seed: int, partitions: int | None
 ) -> None:
     draw, with_index = random.Random(seed), 0
     with DealDatabase.from_url(server.url, partitions=partitions) as db:
@@ -41,10 +47,41 @@ def test_search_finds_what_a_scan_finds_after_each_change(
             expected = QueryEngine.over(db.query.frame()).search(question, where=where)
             for _ in range(3):
                 with_index += uses_index(db)
+                monkeypatch.setattr(indexed_search, "_FEW", draw.choice([0, 40]))
                 found = db.query.search(question, where=where, limit=20)
                 assert found.rows() == expected.rows(), question
                 made()
     assert with_index > 60
+
+
+@pytest.mark.usefixtures("no_few")
+def test_texts_that_change_again_are_found_as_they_are_now(db: DealDatabase) -> None:
+    db.loader.load([{"id": i, "name": "acme"} for i in range(60)], bar=False)
+    for _ in range(2):
+        db.query.search("acme")
+        made()
+    for name in ("globex", "initech", "hooli"):
+        db.loader.load([{"id": i, "name": name} for i in range(5)], bar=False)
+        found = [len(db.query.search(word)) for word in ("globex", "initech", "hooli")]
+        assert sum(found) == 5
+        assert len(db.query.search(name)) == 5
+
+
+@pytest.mark.usefixtures("no_few")
+def test_each_search_looks_in_the_columns_that_it_is_given(db: DealDatabase) -> None:
+    db.loader.load([{"id": i, "name": "acme", "company": "acme"} for i in range(60)], bar=False)
+    for _ in range(2):
+        db.query.search("acme")
+        made()
+    db.save_deal({"id": 1, "name": "globex", "company": "initech"})
+    for columns, word, n in (
+        (["name"], "globex", 1),
+        (["company"], "globex", 0),
+        (["company"], "initech", 1),
+        (["name"], "initech", 0),
+        (["name", "company"], "initech globex", 1),
+    ):
+        assert len(db.query.search(word, columns=columns)) == n
 
 
 @pytest.mark.parametrize("has_deleted", [False, True])
@@ -134,7 +171,7 @@ def test_a_program_that_ends_does_not_wait_for_the_index(server: Server) -> None
 import threading
 import weakref
 from dealdb import DealDatabase
-from dealdb.query.index import kept_index, token_index
+from dealdb.query.index import indexed_search, kept_index, token_index
 kept_index.LEAST_ROWS = 1
 words = token_index._postings
 begun = threading.Event()

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 
-from dealdb.query.index import indexed_search, matching, vocabulary
+from dealdb.query.index import by_postings, indexed_search, matching, vocabulary
 from dealdb.query.index.indexed_search import IndexedSearch
 from dealdb.query.index.token_index import LAST_PLACE, token_index
 from dealdb.query.results import search
@@ -23,7 +23,7 @@ LIMITS = (
     (search, "_FEW"),
     (indexed_search, "_FEW"),
     (indexed_search, "_MOST_NUMBERS"),
-    (indexed_search, "_SPARSE"),
+    (by_postings, "_SPARSE"),
     (matching, "_FEW"),
     (vocabulary, "_FEW"),
 )

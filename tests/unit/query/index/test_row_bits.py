@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealdb.query.index import row_bits
-from dealdb.query.index.row_bits import KeptBits, are_in, bits_of, rows_of
+from dealdb.query.index.row_bits import are_in, bits_of, rows_of
 
 # of a word of bits each, too
 SPARSE = st.lists(st.integers(0, 2_000), max_size=20).map(
@@ -23,23 +22,3 @@ def test_rows_come_back(values: list[bool], most: int) -> None:
     assert rows_of(bits, len(values)).tolist() == expected
     assert rows_of(bits, most).tolist() == expected[:most]
     assert are_in(bits, rows).tolist() == values
-
-
-def test_as_many_sets_are_kept_as_there_is_room_for() -> None:
-    kept, made = KeptBits(), []
-
-    def get(name: int) -> None:
-        def make() -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-            made.append(name)
-            return np.zeros(1, np.uint64)
-
-        kept.get(name, make)
-
-    for name in range(row_bits._MOST_SETS):
-        get(name)
-    get(0)
-    get(-1)
-    get(0)
-    get(1)
-    assert made == [*range(row_bits._MOST_SETS), -1, 1]
-    assert kept.nbytes == 8 * row_bits._MOST_SETS
