@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import kept_index
+from dealdb.store.replica import row_log
 from search_cases import kept_of, made, uses_index
 from servers import Server
 
@@ -62,6 +64,23 @@ def test_a_snapshot_of_before_a_change_does_not_see_later_texts(db: DealDatabase
     indexed(db)
     # it has rows that the snapshot has not
     assert kept_index.index_for(old, ["name"], None) is None
+
+
+def test_an_index_goes_with_the_columns_of_every_partition(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_log, "_MOST_ROWS", 5)
+    db.loader.load([{"id": i, "name": "acme"} for i in range(40)], bar=False)
+    indexed(db)
+    before = [each.log for each in db.query._source.snapshot().text_states]
+    for id_ in range(8):
+        for number in range(7):
+            db.save_deal({"id": id_, "name": f"robot{number}"})
+            assert db.query.search(f"robot{number}")["id"].to_list() == [str(id_)]
+        db.save_deal({"id": id_, "name": "acme"})
+    after = [each.log for each in db.query._source.snapshot().text_states]
+    # the log of each was full at some time, and another took its place
+    assert not any(map(operator.is_, before, after))
 
 
 def test_a_process_whose_columns_were_read_anew_makes_its_index_anew(db: DealDatabase) -> None:
