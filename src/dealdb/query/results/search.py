@@ -170,9 +170,10 @@ def searched(
     if len(found) < limit and any(map(takes_typos, words)):
         found = search.found(words, typos=True)
     rows = best_rows(ids, *found.scores(), limit)
-    hits = found.hits(rows)
-    return frame[pl.Series(rows, dtype=pl.UInt32)].hstack(
+    hits, some = found.hits(rows), pl.Series(rows, dtype=pl.UInt32)
+    return pl.DataFrame(
         [
+            *(each[some] for each in frame.get_columns()),
             pl.Series("_score", [round(hit.score, 4) for hit in hits], dtype=pl.Float64),
             pl.Series("_in", [hit.column for hit in hits], dtype=pl.String),
             pl.Series("_highlight", [hit.highlight for hit in hits], dtype=pl.String),
@@ -311,7 +312,9 @@ def hits_of(
     )
     columns = [(name, weight_of(place)) for place, name in enumerate(texts.columns)]
     hits = []
-    for row, *values in zip(rows, *(each.to_list() for each in texts[rows]), strict=True):
+    # column by column in this thread: on a busy machine the threads of a gather of the frame are waited for
+    values_of = (each[rows].to_list() for each in texts.get_columns())
+    for row, *values in zip(rows, *values_of, strict=True):
         hit = _hit(columns, values, words, look)
         if hit is not None:
             hits.append((row, hit))

@@ -16,6 +16,7 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.query import QueryEngine
 from dealdb.query.index import indexed_search, kept_index, token_index
+from dealdb.query.results import search
 from search_cases import QUESTIONS, kept_of, made, steps, uses_index
 from servers import Server
 
@@ -30,8 +31,9 @@ def db(server: Server) -> Iterator[DealDatabase]:
 
 @pytest.fixture
 def no_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few rows are apart from an index, their texts are joined."""
-    monkeypatch.setattr(indexed_search, "_FEW", 0)
+    """However few rows are apart from an index, patterns look for them in joined texts."""
+    for module in (indexed_search, search):
+        monkeypatch.setattr(module, "_FEW", 0)
 
 
 @pytest.mark.parametrize("partitions", [None, 4])
@@ -172,6 +174,7 @@ import threading
 import weakref
 from dealdb import DealDatabase
 from dealdb.query.index import indexed_search, kept_index, token_index
+from dealdb.query.results import search
 kept_index.LEAST_ROWS = 1
 words = token_index._postings
 begun = threading.Event()

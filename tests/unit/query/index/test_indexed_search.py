@@ -198,6 +198,20 @@ def test_rows_of_many_words_that_begin_alike_do_not_ascend(
     )
 
 
+@pytest.mark.parametrize("most_numbers", [0, 6, 100])
+def test_of_very_many_rows_those_that_have_changed_crowd_out_none(
+    monkeypatch: pytest.MonkeyPatch, most_numbers: int
+) -> None:
+    for module in (search, indexed_search):
+        monkeypatch.setattr(module, "MAX_RANKED", 2)
+    set_limits(monkeypatch, [0, 0, most_numbers, 1, 1, 0])
+    before, now = texts(name=["acme"] * 10), texts(name=["b"] * 5 + ["acme"] * 5)
+    kept = pl.Series([True] * 6 + [False] + [True] * 3)
+    for some, found in ((None, ["D5", "D6"]), (kept, ["D5", "D7"])):
+        assert_same(before, now, "acme", list(COLUMNS), 20, some, list(range(5)))
+        assert searched(now, ["acme"], list(COLUMNS), 20, some)["id"].to_list() == found
+
+
 @pytest.mark.parametrize("sparse", [0, 100])
 def test_a_word_counts_in_each_column_that_has_it(
     monkeypatch: pytest.MonkeyPatch, sparse: int
