@@ -178,6 +178,13 @@ def test_every_query_asks_for_a_fresh_snapshot() -> None:
         ({"columns": ["id", "nam"]}, "no column 'nam'; did you mean 'name'?"),
         ({"columns": ["id", "ID"]}, "columns has 'id' twice"),
         ({"columns": "id"}, "columns is a list of names: ['id']"),
+        ({"columns": 5}, "columns is a list of names, and these are texts"),
+        ({"columns": [None]}, "columns is a list of names, and these are texts"),
+        ({"sort": 5}, "sort is a column name such as '-amount' or a list of them, not of type int"),
+        (
+            {"sort": ["id", 5]},
+            "a sort key is a column name such as '-amount', not a value of type int",
+        ),
         ({"limit": -1}, "limit is a whole number from 0 up, not -1"),
         ({"limit": 2.5}, "limit is a whole number from 0 up, not 2.5"),
         ({"limit": True}, "limit is a whole number"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 Params: TypeAlias = Mapping[str, object] | None
 MOST_ROWS = 2**31 - 1
+# what a search adds; a search of its result has them anew
+ADDED = SCORE, FOUND_IN, HIGHLIGHT = "_score", "_in", "_highlight"
 
 
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
     """Columns to search: those of text, or those chosen."""
     if columns is None:
         kinds = zip(frame.columns, map(kind_of, frame.dtypes), strict=True)
-        texts = [name for name, kind in kinds if kind is OperandKind.TEXT]
+        texts = [n for n, kind in kinds if kind is OperandKind.TEXT and n not in ADDED]
         if not texts:
             raise QueryError("there is no column of text to search")
         return texts
@@ -67,12 +69,18 @@ def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFram
     if isinstance(columns, str):
         msg = f"columns is a list of names: [{columns[:80]!r}]"
         raise QueryError(msg)
+    if not _are_names(columns):
+        raise QueryError("columns is a list of names, and these are texts: ['id', 'name']")
     names = [column_named(name, frame.columns) for name in columns]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         msg = f"columns has {repeated!r} twice"
         raise QueryError(msg)
     return frame.select([column(name) for name in names])
+
+
+def _are_names(given: object) -> bool:
+    return isinstance(given, Iterable) and all(isinstance(each, str) for each in given)
 
 
 def columns_named(
@@ -92,8 +100,9 @@ def columns_named(
     ['amount', 'created', 'id', 'stage']
     """
     given = [sort] if isinstance(sort, str) else sort or ()
-    names = [*equals, *(columns or ()), *given]
-    if columns is None or isinstance(where, pl.Expr) or not all(isinstance(n, str) for n in names):
+    if columns is None or isinstance(where, pl.Expr):
+        return None
+    if not (_are_names(columns) and _are_names(given)):
         return None
     found = {name.removeprefix("-") for name in given} | set(equals) | set(columns)
     if not isinstance(where, str):

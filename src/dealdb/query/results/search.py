@@ -19,6 +19,7 @@ from dealdb.errors import QueryError
 from dealdb.query.filters.comparisons import text_test
 from dealdb.query.filters.operands import column, computed
 from dealdb.query.results.by_id import best_rows, ids_of, parts_in_order
+from dealdb.query.results.rows import ADDED, FOUND_IN, HIGHLIGHT, SCORE
 from dealdb.query.results.spelling import as_patterns_read
 from dealdb.query.results.words import (
     Token,
@@ -152,7 +153,7 @@ def searched(
     Returns
     -------
     polars.DataFrame
-        The columns of the frame, then ``_score``, ``_in`` and ``_highlight``.
+        The columns of the frame, then ``_score``, ``_in`` and ``_highlight``; not those of an earlier search.
 
     Source
     ------
@@ -173,10 +174,10 @@ def searched(
     hits, some = found.hits(rows), pl.Series(rows, dtype=pl.UInt32)
     return pl.DataFrame(
         [
-            *(each[some] for each in frame.get_columns()),
-            pl.Series("_score", [round(hit.score, 4) for hit in hits], dtype=pl.Float64),
-            pl.Series("_in", [hit.column for hit in hits], dtype=pl.String),
-            pl.Series("_highlight", [hit.highlight for hit in hits], dtype=pl.String),
+            *(each[some] for each in frame.get_columns() if each.name not in ADDED),
+            pl.Series(SCORE, [round(hit.score, 4) for hit in hits], dtype=pl.Float64),
+            pl.Series(FOUND_IN, [hit.column for hit in hits], dtype=pl.String),
+            pl.Series(HIGHLIGHT, [hit.highlight for hit in hits], dtype=pl.String),
         ]
     )
 

@@ -54,6 +54,9 @@ def parse_sort(sort: Sort, columns: Iterable[str]) -> list[SortKey]:
     >>> parse_sort(["-amount", "name"], ["name", "amount"])
     [SortKey(name='amount', descending=True), SortKey(name='name', descending=False)]
     """
+    if not isinstance(sort or (), Iterable):
+        msg = f"sort is a column name such as '-amount' or a list of them, not of type {type(sort).__name__}"
+        raise QueryError(msg)
     given = [sort] if isinstance(sort, str) else list(sort or ())
     known = list(columns)
     keys: list[SortKey] = []

@@ -140,6 +140,7 @@ def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
     return f"{_BEGIN}(?:{'|'.join(ways)}){_END if whole else ''}"
 
 
+@lru_cache
 def takes_typos(word: str) -> bool:
     """Whether a word is one in which a typo is likelier than another word: no short ones, no numbers."""
     return len(word) >= MIN_TYPO and not any(c.isdigit() for c in word)

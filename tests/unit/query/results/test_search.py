@@ -251,6 +251,8 @@ def test_a_word_of_many_letters_s_is_found_however_each_two_are_written(spelling
         ("a", {"columns": "seats"}, "'seats' is not a column of text"),
         ("a", {"columns": []}, "columns names no column to search"),
         ("a", {"columns": "nam"}, "no column 'nam'"),
+        ("a", {"columns": 5}, "columns is a list of names"),
+        ("a", {"columns": [5]}, "columns is a list of names"),
         ("a", {"limit": 0}, "limit is a whole number from 1 up, not 0"),
         ("a", {"where": "seat > 1"}, "no column 'seat'"),
     ],
@@ -260,6 +262,14 @@ def test_what_cant_be_searched(text: Any, options: dict[str, Any], message: str)
     with pytest.raises(QueryError) as caught:
         QUERY.search(text, **options)
     assert message in str(caught.value)
+
+
+def test_the_result_of_a_search_can_be_searched() -> None:
+    first = QUERY.search("acme")
+    assert first.height > 0
+    query = QueryEngine.over(first)
+    assert query.search("acme").rows() == first.rows()
+    assert query.search("name").is_empty()
 
 
 def test_rows_without_an_id_come_after_equal_ones() -> None:
