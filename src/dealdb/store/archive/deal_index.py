@@ -29,7 +29,7 @@ from dealdb.errors import ServerRefused
 from dealdb.store.archive.digest import is_whole
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of_piece
 from dealdb.store.archive.string_keys import is_wrong_type
-from dealdb.store.bounds.arrow import batches_of
+from dealdb.store.bounds.arrow import END_OF_STREAM, batches_of
 from dealdb.store.encoding import unpacked, unpacked_change, unpacked_facts
 from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
 
@@ -42,10 +42,8 @@ _MOST_BITS = 32
 # bytes of the digest of a block or a piece, in the head, whose own digest is longer
 _CHECK_BYTES = 8
 # of the entries of a piece before compression, on average; and how many pieces a segment has at most
-_PIECE_BYTES = 2**18
+_PIECE_BYTES = 2**16
 _MOST_PIECES = 800
-# behind the last message of an IPC stream
-_END = b"\xff\xff\xff\xff\0\0\0\0"
 _MOST_SCHEMA = 2**14
 
 
@@ -137,7 +135,7 @@ def build(
     ]
     batches, schema = batches_of(blob), _schema_message()
     starts = [0, *accumulate(batch.n_rows for batch in batches)]
-    piece = entries_of_piece(schema + blob[batches[0].begins : batches[0].ends] + _END)
+    piece = entries_of_piece(schema + blob[batches[0].begins : batches[0].ends] + END_OF_STREAM)
     if starts[-1] != entries.height or not piece.equals(entries.head(piece.height)):
         # another version of Polars may have written them in another form
         msg = "pieces that can't be read one by one"
@@ -206,18 +204,25 @@ def _entries_in_block(blob: bytes, fence: int, wanted: int) -> list[int]:
     """Entries with a hash, of a block that begins with the hash ``fence``."""
     packed = zlib.decompressobj()
     planes = packed.decompress(blob, 8 * _BLOCK + 1)
-    n = len(planes) // 4
-    if len(planes) % 8 or n > 2 * _BLOCK or not packed.eof:
+    n = len(planes) // 8
+    if len(planes) % 8 or n > _BLOCK or not packed.eof:
         msg = "not a block of postings"
         raise ValueError(msg)
-    words = bytearray(len(planes))
-    for place in range(4):
-        words[place::4] = planes[place * n : (place + 1) * n]
-    numbers = _numbers(bytes(words))
-    hashes = list(accumulate(numbers[1 : n // 2], initial=fence))
+    gaps = _unpacked_words(planes, 0, n)
+    hashes = list(accumulate(gaps[1:], initial=fence))
     # no gap is negative
     first, last = bisect_left(hashes, wanted), bisect_right(hashes, wanted)
-    return list(numbers[n // 2 :][first:last])
+    # of a segment that has nothing of the deal, as most have, half of the block is all that is looked at
+    return list(_unpacked_words(planes, n, 2 * n)[first:last]) if first < last else []
+
+
+def _unpacked_words(planes: bytes, first: int, last: int) -> tuple[int, ...]:
+    """Some numbers of a block: their first bytes, their second ones and so on are apart from one another."""
+    size = len(planes) // 4
+    words = bytearray(4 * (last - first))
+    for place in range(4):
+        words[place::4] = planes[place * size + first : place * size + last]
+    return struct.unpack(f"<{last - first}I", words)
 
 
 def _schema_message() -> bytes:
@@ -280,6 +285,8 @@ class IndexHead:
         First commit, as far as its chain hash needs it.
     last
         Position of the last one.
+    schema
+        What a stream of its pieces begins with.
     """
 
     def __init__(self, key: str, place: IndexPlace, blob: bytes) -> None:
@@ -288,19 +295,22 @@ class IndexHead:
         self.first = _first_entry(*first)
         self.last = Position(*last)
         self._shift = _MOST_BITS - bits
-        self._fences, self._starts = _numbers(fences), _numbers(starts)
-        self._schema: bytes = schema
+        self._fences = _numbers(fences)
+        self.schema: bytes = schema
         edges = [*accumulate(_numbers(sizes), initial=place.head_bytes)]
         self._blocks = _spans(place.key, edges[:-1], edges[1:], checks)
         self._pieces = _spans(key, _numbers(begins), _numbers(ends), piece_checks)
+        # where each piece begins, and the last one ends
         n_entries = self.last.seq - self.first.position.seq + 1
+        self._starts = (*_numbers(starts), n_entries)
         if not (
             version == _FORMAT
             and len(self._fences) == len(self._blocks)
-            and len(self._starts) == len(self._pieces)
+            and len(self._starts) == len(self._pieces) + 1
             and _rise(self._fences)
-            and self._starts[:1] == (0,)
-            and _rise((*self._starts, n_entries))
+            and self._pieces
+            and self._starts[0] == 0
+            and _rise(self._starts)
             # without a posting there may be no bits either
             and 0 <= self._shift <= _MOST_BITS
             and len(schema) <= _MOST_SCHEMA
@@ -324,20 +334,21 @@ class IndexHead:
 
     def pieces(self, entries: Iterable[int]) -> list[int]:
         """Numbers of the pieces that have these entries."""
-        return sorted({bisect_right(self._starts, entry) - 1 for entry in entries})
+        last = len(self._pieces) - 1
+        return sorted({min(bisect_right(self._starts, entry) - 1, last) for entry in entries})
 
     def piece(self, number: int) -> KeyPart:
         """Where a piece is."""
         return self._pieces[number]
 
-    def rows_of_piece(self, number: int, blob: bytes, entries: Iterable[int]) -> pl.DataFrame:
-        """Those of some entries that are in a piece."""
-        frame = entries_of_piece(self._schema + blob + _END)
-        start = self._starts[number]
-        wanted = [entry - start for entry in sorted(entries)]
-        places = [place for place in wanted if 0 <= place < frame.height]
-        # mostly one: a slice, which copies nothing
-        return frame.slice(places[0], 1) if len(places) == 1 else frame[places]
+    def height(self, number: int) -> int:
+        """Entries of a piece."""
+        return self._starts[number + 1] - self._starts[number]
+
+    def places(self, number: int, entries: Iterable[int]) -> list[int]:
+        """Where those of some entries that are in a piece are in it, in order."""
+        start, stop = self._starts[number : number + 2]
+        return [entry - start for entry in sorted(entries) if start <= entry < stop]
 
 
 def _first_entry(seq: int, chain: bytes, time_ms: int, writer: str, counter: int) -> Entry:
