@@ -13,7 +13,6 @@ chain hashes that follow one another. ``docs/protocol.md`` describes the bytes.
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +26,13 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 from dealdb.store.archive.digest import is_whole
+from dealdb.store.archive.postings import (
+    MOST_POSTINGS,
+    entries_in_block,
+    numbers_in,
+    packed_block,
+    packed_numbers,
+)
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of_piece
 from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.bounds.arrow import END_OF_STREAM, batches_of
@@ -34,8 +40,8 @@ from dealdb.store.encoding import unpacked, unpacked_change, unpacked_facts
 from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
 
 _FORMAT = 1
-# postings of a block: one of them is read for a deal, and the head has some bytes for each
-_BLOCK = 512
+# postings of a block
+_BLOCK = MOST_POSTINGS
 # hashes have so many bits more than it takes to number the postings: one block in 256 is then read for nothing
 _SPARE_BITS = 8
 _MOST_BITS = 32
@@ -130,7 +136,7 @@ def build(
     hashes, numbers = postings["hash"].to_list(), postings["entry"].to_list()
     fences = hashes[::_BLOCK]
     blocks = [
-        _packed_block(hashes[n : n + _BLOCK], numbers[n : n + _BLOCK])
+        packed_block(hashes[n : n + _BLOCK], numbers[n : n + _BLOCK])
         for n in range(0, len(hashes), _BLOCK)
     ]
     batches, schema = batches_of(blob), _schema_message()
@@ -146,12 +152,12 @@ def build(
             [first["seq"], first["hash"], first["time_ms"], first["writer"], first["counter"]],
             [last["seq"], last["hash"]],
             bits,
-            _words(fences),
-            _words(map(len, blocks)),
+            packed_numbers(fences),
+            packed_numbers(map(len, blocks)),
             b"".join(map(_check_of, blocks)),
-            _words(starts[:-1]),
-            _words(batch.begins for batch in batches),
-            _words(batch.ends for batch in batches),
+            packed_numbers(starts[:-1]),
+            packed_numbers(batch.begins for batch in batches),
+            packed_numbers(batch.ends for batch in batches),
             b"".join(_check_of(blob[batch.begins : batch.ends]) for batch in batches),
             schema,
         ]
@@ -177,52 +183,8 @@ def _postings(entries: pl.DataFrame, added: Mapping[int, Iterable[str]]) -> pl.D
     return pl.DataFrame([pl.Series("hash", hashes, dtype=pl.UInt32), repeated["entry"]])
 
 
-def _words(numbers: Iterable[int]) -> bytes:
-    found = list(numbers)
-    return struct.pack(f"<{len(found)}I", *found)
-
-
-def _numbers(words: object) -> tuple[int, ...]:
-    if type(words) is not bytes:
-        msg = "not numbers"
-        raise ValueError(msg)
-    return struct.unpack(f"<{len(words) // 4}I", words)
-
-
 def _check_of(blob: bytes) -> bytes:
     return sha256(blob).digest()[:_CHECK_BYTES]
-
-
-def _packed_block(hashes: Sequence[int], entries: Sequence[int]) -> bytes:
-    gaps = [0, *(after - before for before, after in pairwise(hashes))]
-    words = _words([*gaps, *entries])
-    # the first bytes of all numbers, then the second ones: most of these are 0
-    return zlib.compress(b"".join(words[n::4] for n in range(4)))
-
-
-def _entries_in_block(blob: bytes, fence: int, wanted: int) -> list[int]:
-    """Entries with a hash, of a block that begins with the hash ``fence``."""
-    packed = zlib.decompressobj()
-    planes = packed.decompress(blob, 8 * _BLOCK + 1)
-    n = len(planes) // 8
-    if len(planes) % 8 or n > _BLOCK or not packed.eof:
-        msg = "not a block of postings"
-        raise ValueError(msg)
-    gaps = _unpacked_words(planes, 0, n)
-    hashes = list(accumulate(gaps[1:], initial=fence))
-    # no gap is negative
-    first, last = bisect_left(hashes, wanted), bisect_right(hashes, wanted)
-    # of a segment that has nothing of the deal, as most have, half of the block is all that is looked at
-    return list(_unpacked_words(planes, n, 2 * n)[first:last]) if first < last else []
-
-
-def _unpacked_words(planes: bytes, first: int, last: int) -> tuple[int, ...]:
-    """Some numbers of a block: their first bytes, their second ones and so on are apart from one another."""
-    size = len(planes) // 4
-    words = bytearray(4 * (last - first))
-    for place in range(4):
-        words[place::4] = planes[place * size + first : place * size + last]
-    return struct.unpack(f"<{last - first}I", words)
 
 
 def _schema_message() -> bytes:
@@ -254,9 +216,10 @@ class KeyPart:
     check: bytes
 
     @property
-    def command(self) -> tuple[str | int, ...]:
+    def command(self) -> tuple[str, ...]:
         """Command that reads it."""
-        return ("GETRANGE", self.key, self.begins, self.ends - 1)
+        # as texts: the link would make some of each number
+        return ("GETRANGE", self.key, str(self.begins), str(self.ends - 1))
 
     def is_whole(self, found: bytes) -> bool:
         """Whether these are its bytes."""
@@ -295,14 +258,14 @@ class IndexHead:
         self.first = _first_entry(*first)
         self.last = Position(*last)
         self._shift = _MOST_BITS - bits
-        self._fences = _numbers(fences)
+        self._fences = numbers_in(fences)
         self.schema: bytes = schema
-        edges = [*accumulate(_numbers(sizes), initial=place.head_bytes)]
+        edges = [*accumulate(numbers_in(sizes), initial=place.head_bytes)]
         self._blocks = _spans(place.key, edges[:-1], edges[1:], checks)
-        self._pieces = _spans(key, _numbers(begins), _numbers(ends), piece_checks)
+        self._pieces = _spans(key, numbers_in(begins), numbers_in(ends), piece_checks)
         # where each piece begins, and the last one ends
         n_entries = self.last.seq - self.first.position.seq + 1
-        self._starts = (*_numbers(starts), n_entries)
+        self._starts = (*numbers_in(starts), n_entries)
         if not (
             version == _FORMAT
             and len(self._fences) == len(self._blocks)
@@ -330,7 +293,7 @@ class IndexHead:
 
     def entries(self, number: int, blob: bytes, hash_: int) -> list[int]:
         """Entries of a block with a hash, by their place in the segment."""
-        return _entries_in_block(blob, self._fences[number], hash_ >> self._shift)
+        return entries_in_block(blob, self._fences[number], hash_ >> self._shift)
 
     def pieces(self, entries: Iterable[int]) -> list[int]:
         """Numbers of the pieces that have these entries."""

@@ -65,7 +65,7 @@ class Shelf:
                 self._n_bytes -= len(self._chunks.popitem(last=False)[1])
 
 
-_SHELF = Shelf(ROOM)
+SHELF = Shelf(ROOM)
 
 
 class RecentChunks:
@@ -84,15 +84,15 @@ class RecentChunks:
     def find(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Those of some chunks that are there and whole, by their digest."""
         wanted = list(digests)
-        found = _SHELF.get(wanted)
+        found = SHELF.get(wanted)
         if self._behind and len(found) < len(wanted):
             more = self._behind.find(digest for digest in wanted if digest not in found)
-            _SHELF.put(more)
+            SHELF.put(more)
             found |= more
         return found
 
     def keep(self, chunks: Mapping[str, bytes]) -> None:
         """Add chunks, by their digest."""
-        _SHELF.put(chunks)
+        SHELF.put(chunks)
         if self._behind:
             self._behind.keep(chunks)

@@ -289,7 +289,7 @@ def entries_of_piece(stream: bytes) -> pl.DataFrame:
 
 
 def entries_of_pieces(stream: bytes, n_bytes: int) -> pl.DataFrame:
-    """Entries of some pieces, as one IPC stream, which says that it unpacks to so many bytes; else as ``entries_of``."""
+    """Entries of some pieces as one IPC stream, which says that it unpacks to so many bytes; else as ``entries_of``."""
     check_bytes(n_bytes, len(stream))
     return _checked(pl.read_ipc_stream(stream), len(stream))
 

@@ -106,8 +106,8 @@ class DealHistories:
 
         Cost
         ----
-        Three round trips, and a fourth where chunks have values of the deal that the cache lacks. At first, and after
-        each checkpoint, two or three more, and one for every MiB of the log after the checkpoint.
+        Three round trips, and a fourth where chunks have values of the deal that neither the cache has nor the memory of
+        this process, which keeps up to 32 MiB of them. At first, and after each checkpoint, two or three more, and one for every MiB of the log after the checkpoint.
         """
         tried: object = self
         for _ in range(_MAX_TRIES):
@@ -206,11 +206,10 @@ class DealHistories:
             msg = "a segment is missing"
             raise _Unknown(msg)
         found: dict[str, tuple[_Part, list[int]]] = {}
-        for (part, number), blob in zip(asked, blobs, strict=True):
-            with Reading(f"the index of {part.segment.key!r}"):
-                entries = part.head.entries(number, blob, hash_)
-            if entries:
-                found.setdefault(part.segment.key, (part, []))[1].extend(entries)
+        with Reading(f"an index of {self._keys.collection!r}"):
+            for (part, number), blob in zip(asked, blobs, strict=True):
+                if entries := part.head.entries(number, blob, hash_):
+                    found.setdefault(part.segment.key, (part, []))[1].extend(entries)
         return list(found.values())
 
     def _read(
