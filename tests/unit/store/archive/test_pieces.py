@@ -14,7 +14,7 @@ from dealdb.store.archive import deal_index, pieces
 from dealdb.store.archive.deal_index import IndexHead, build, head_of, in_pieces
 from dealdb.store.archive.digest import digest_of
 from dealdb.store.archive.pieces import Piece, rows_of
-from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace
+from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of_pieces
 
 
 def segment(monkeypatch: pytest.MonkeyPatch, key: str, n: int) -> tuple[IndexHead, list[bytes]]:
@@ -52,7 +52,7 @@ def test_together_they_have_what_each_has(
     asked, blobs = all_of_two
     alone = [rows_of([piece], [blob])[0] for piece, blob in zip(asked, blobs, strict=True)]
     monkeypatch.setattr(pieces, "_MOST_BYTES", most)
-    with patch.object(pieces, "entries_of_pieces", side_effect=pieces.entries_of_pieces) as read:
+    with patch.object(pieces, "entries_of_pieces", side_effect=entries_of_pieces) as read:
         assert rows_of(asked, blobs) == alone
     assert read.call_count == len(asked) if most == 0 else read.call_count < len(asked)
     told = [(row["writer"], row["seq"]) for rows in alone for row in rows]

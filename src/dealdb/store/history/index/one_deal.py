@@ -106,8 +106,9 @@ class DealHistories:
 
         Cost
         ----
-        Three round trips, and a fourth where chunks have values of the deal that neither the cache has nor the memory of
-        this process, which keeps up to 32 MiB of them. At first, and after each checkpoint, two or three more, and one for every MiB of the log after the checkpoint.
+        Three round trips, and a fourth where chunks have values of the deal that neither the cache has nor the memory
+        of this process, which keeps up to 32 MiB of them. At first, and after each checkpoint, two or three more, and
+        one for every MiB of the log after the checkpoint.
         """
         tried: object = self
         for _ in range(_MAX_TRIES):
