@@ -23,7 +23,7 @@ from dealdb.errors import ServerRefused, StoreDamaged
 from dealdb.model.schema import Schema
 from dealdb.store.archive.chunk_cache import CachedChunks, ChunkCache
 from dealdb.store.archive.digest import checked_digest, digest_of, is_whole
-from dealdb.store.archive.row_groups import run_of
+from dealdb.store.archive.lookup.row_groups import run_of
 from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of, runs_of, typed
 from dealdb.store.bounds.room import check_rows

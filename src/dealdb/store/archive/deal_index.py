@@ -26,7 +26,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 from dealdb.store.archive.digest import is_whole
-from dealdb.store.archive.postings import (
+from dealdb.store.archive.lookup.postings import (
     MOST_POSTINGS,
     entries_in_block,
     numbers_in,

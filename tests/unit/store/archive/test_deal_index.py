@@ -13,7 +13,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.archive import deal_index
 from dealdb.store.archive.deal_index import IndexHead, build, hash_of, head_of, in_pieces
 from dealdb.store.archive.digest import digest_of
-from dealdb.store.archive.pieces import Piece, rows_of
+from dealdb.store.archive.lookup.pieces import Piece, rows_of
 from dealdb.store.archive.sealing import index_of
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of
 from dealdb.store.bounds.arrow import batches_of

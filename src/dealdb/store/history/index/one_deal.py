@@ -18,9 +18,9 @@ from dealdb.errors import AccessDenied, ServerRefused, StoreDamaged
 from dealdb.model.values import encode
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.deal_index import IndexHead, KeyPart, hash_of, head_of, read_heads
+from dealdb.store.archive.lookup.pieces import Piece, rows_of
+from dealdb.store.archive.lookup.recent_chunks import RecentChunks
 from dealdb.store.archive.manifest import Manifest
-from dealdb.store.archive.pieces import Piece, rows_of
-from dealdb.store.archive.recent_chunks import RecentChunks
 from dealdb.store.archive.segments import IndexPlace, Segment, sealed_entry
 from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.bounds.wall import Reading

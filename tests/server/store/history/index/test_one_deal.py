@@ -16,8 +16,8 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.connection import round_trips
 from dealdb.errors import StoreDamaged
+from dealdb.store.archive.lookup.recent_chunks import SHELF
 from dealdb.store.archive.manifest import Manifest, read_manifest
-from dealdb.store.archive.recent_chunks import SHELF
 from dealdb.store.archive.segments import Segment
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history.changes import history_in, history_of

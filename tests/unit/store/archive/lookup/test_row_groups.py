@@ -11,7 +11,7 @@ import pytest
 
 from dealdb.store.archive.chunks import encoded
 from dealdb.store.archive.digest import digest_of
-from dealdb.store.archive.row_groups import run_of
+from dealdb.store.archive.lookup.row_groups import run_of
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 
 GROUP = 16_384

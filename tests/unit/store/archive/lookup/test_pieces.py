@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from dealdb.errors import StoreDamaged
-from dealdb.store.archive import deal_index, pieces
+from dealdb.store.archive import deal_index
 from dealdb.store.archive.deal_index import IndexHead, build, head_of, in_pieces
 from dealdb.store.archive.digest import digest_of
-from dealdb.store.archive.pieces import Piece, rows_of
+from dealdb.store.archive.lookup import pieces
+from dealdb.store.archive.lookup.pieces import Piece, rows_of
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of_pieces
 
 

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from dealdb.store.archive.postings import MOST_POSTINGS, entries_in_block, packed_block
+from dealdb.store.archive.lookup.postings import MOST_POSTINGS, entries_in_block, packed_block
 
 
 @pytest.mark.parametrize("top", [3, 2**8, 2**16, 2**24, 2**32])

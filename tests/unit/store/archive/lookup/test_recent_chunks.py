@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 
-from dealdb.store.archive.recent_chunks import SHELF, RecentChunks, Shelf
+from dealdb.store.archive.lookup.recent_chunks import SHELF, RecentChunks, Shelf
 
 
 class Folder:
