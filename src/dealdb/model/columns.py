@@ -242,7 +242,8 @@ def readable(column: pl.Series) -> pl.Series:
         if not math.isfinite(column.sum()):
             return column.set(~column.is_finite().fill_null(value=True), None)
     elif isinstance(column.dtype, pl.Date | pl.Datetime):
-        numbers = column.to_physical()
+        # not ``to_physical``, which is an expression, too; to the same width, so that nothing is copied
+        numbers = column.cast(pl.Int32 if column.dtype == pl.Date else pl.Int64)
         first, last = _calendar_of(column.dtype)
         lowest, highest = cast("int | None", numbers.min()), cast("int | None", numbers.max())
         if lowest is not None and highest is not None and not first <= lowest <= highest <= last:

@@ -156,3 +156,38 @@ def _refused(*_: object) -> object:
 def with_none(column: list[Any]) -> list[str | None]:
     """Texts of a column: where the script had to pack it again, false stands for nil."""
     return [None if text is False else text for text in column] if False in column else column
+
+
+def check_change(
+    ids: Sequence[object],
+    fields: Sequence[object],
+    columns: Sequence[Sequence[object]],
+    n_rows: int,
+    *,
+    may_be_false: bool = False,
+) -> None:
+    """Raise ValueError unless a change has the shape of one: a text or nothing for each deal and field."""
+    sizes = {len(ids), n_rows, *map(len, columns)}
+    whole = len(sizes) == 1 and len(fields) == len(columns)
+    kinds = set(map(type, ids)) | set(map(type, fields))
+    cells = {kind for column in columns for kind in set(map(type, column))}
+    nothing = {type(None), bool} if may_be_false else {type(None)}
+    if not whole or not kinds <= {str} or not cells <= {str, *nothing}:
+        msg = "not the shape of a change"
+        raise ValueError(msg)
+
+
+def places_of(deal_id: str, ids: list[str]) -> list[int]:
+    """
+    Where an id is among others, each time that it is.
+
+    Examples
+    --------
+    >>> places_of("a", ["b", "a", "c", "a"])
+    [1, 3]
+    """
+    # mostly once among hundreds: by functions of C
+    found: list[int] = []
+    for _ in range(ids.count(deal_id)):
+        found.append(ids.index(deal_id, found[-1] + 1 if found else 0))
+    return found

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -23,8 +23,9 @@ from dealdb.errors import ServerRefused, StoreDamaged
 from dealdb.model.schema import Schema
 from dealdb.store.archive.chunk_cache import CachedChunks, ChunkCache
 from dealdb.store.archive.digest import checked_digest, digest_of, is_whole
+from dealdb.store.archive.lookup.row_groups import run_of
 from dealdb.store.archive.string_keys import is_wrong_type
-from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of, runs_of
+from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of, runs_of, typed
 from dealdb.store.bounds.room import check_rows
 from dealdb.store.bounds.wall import Reading, whole
 from dealdb.store.keys import Keys
@@ -41,6 +42,8 @@ _BYTES_FOR_THREADS = 2 * 2**20
 _SHOWN_CHUNKS = 5
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
+# a chunk, and the first and the last place in it
+_Run: TypeAlias = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,19 +130,70 @@ class Columns:
         cache: ChunkCache | None = None,
     ) -> dict[str, pl.Series] | None:
         """Rows that follow one another, at least one, of these columns; else as ``read_rows``."""
+        runs = self._runs(names, rows)
+        blobs = read_blobs(link, keys, list(_spans_of(runs)), cache)
+        return None if blobs is None else _decoded(keys, lambda: self._run(blobs, runs))
+
+    def find_deal(
+        self,
+        link: Link,
+        keys: Keys,
+        names: Sequence[str],
+        rows: range,
+        deal_id: str,
+        cache: CachedChunks | None = None,
+    ) -> dict[int, list[object]] | None:
+        """
+        Values of a deal that is in one of these rows at most, by its row; else as ``read_run``.
+
+        Parameters
+        ----------
+        names
+            Of the columns, ``id`` first.
+        """
+        runs = self._runs(names, rows)
+        blobs = read_blobs(link, keys, list(_spans_of(runs)), cache)
+        if blobs is None:
+            return None
+
+        def decode() -> dict[int, list[object]]:
+            columns = self._together(blobs, runs) or [*self._run(blobs, runs).values()]
+            places = columns[0].to_list()
+            if deal_id not in places:
+                return {}
+            place = places.index(deal_id)
+            # one value of each column: to give all of them their types takes longer than to unpack them; and as a list
+            # of one, since a list of texts that is taken by its place is a Series
+            return {
+                rows[place]: [
+                    typed(column.slice(place, 1), self.schema[name]).to_list()[0]
+                    for name, column in zip(names, columns, strict=True)
+                ]
+            }
+
+        return _decoded(keys, decode)
+
+    def _runs(self, names: Iterable[str], rows: range) -> dict[str, list[_Run]]:
         first, last = rows[0] - self.first, rows[-1] - self.first
         edges = [
             (n, max(first - n * CHUNK_ROWS, 0), min(last - n * CHUNK_ROWS, CHUNK_ROWS - 1))
             for n in range(first // CHUNK_ROWS, last // CHUNK_ROWS + 1)
         ]
-        runs = {name: [(self.digests[name][n], a, b) for n, a, b in edges] for name in names}
-        ends = ((digest, at) for some in runs.values() for digest, *each in some for at in each)
-        spans = _spans(ends)
-        blobs = read_blobs(link, keys, list(spans), cache)
-        if blobs is None:
+        return {name: [(self.digests[name][n], a, b) for n, a, b in edges] for name in names}
+
+    def _run(
+        self, blobs: Mapping[str, bytes], runs: Mapping[str, list[_Run]]
+    ) -> dict[str, pl.Series]:
+        return runs_of(blobs, _spans_of(runs), {self.schema[n]: some for n, some in runs.items()})
+
+    def _together(
+        self, blobs: Mapping[str, bytes], runs: Mapping[str, list[_Run]]
+    ) -> list[pl.Series] | None:
+        """The columns of a run, by one query; None where it takes several."""
+        if any(len(some) > 1 for some in runs.values()):
             return None
-        of_fields = {self.schema[name]: some for name, some in runs.items()}
-        return _decoded(keys, lambda: runs_of(blobs, spans, of_fields))
+        [(_, first, last)] = next(iter(runs.values()))
+        return run_of(blobs, [digest for [(digest, _, _)] in runs.values()], first, last)
 
     def have_rows(self, names: Iterable[str], first: int, n: int) -> bool:
         """Whether they have the chunks of these rows of these columns."""
@@ -208,7 +262,7 @@ def read_blobs(
     return blobs | fetched
 
 
-def _decoded(keys: Keys, decode: Callable[[], dict[str, pl.Series]]) -> dict[str, pl.Series] | None:
+def _decoded(keys: Keys, decode: Callable[[], _Made]) -> _Made | None:
     """Columns of chunks, or None where another program wrote them: then they are as good as gone."""
     try:
         with Reading(f"a chunk of {keys.collection!r}"):
@@ -216,6 +270,10 @@ def _decoded(keys: Keys, decode: Callable[[], dict[str, pl.Series]]) -> dict[str
     except StoreDamaged as problem:
         logger.warning("%s: %s", problem, problem.__cause__)
         return None
+
+
+def _spans_of(runs: Mapping[str, list[_Run]]) -> dict[str, tuple[int, int]]:
+    return _spans((digest, at) for some in runs.values() for digest, *each in some for at in each)
 
 
 def _spans(cells: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:

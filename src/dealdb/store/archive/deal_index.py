@@ -13,7 +13,6 @@ chain hashes that follow one another. ``docs/protocol.md`` describes the bytes.
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,25 +26,30 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 from dealdb.store.archive.digest import is_whole
+from dealdb.store.archive.lookup.postings import (
+    MOST_POSTINGS,
+    entries_in_block,
+    numbers_in,
+    packed_block,
+    packed_numbers,
+)
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of_piece
 from dealdb.store.archive.string_keys import is_wrong_type
-from dealdb.store.bounds.arrow import batches_of
+from dealdb.store.bounds.arrow import END_OF_STREAM, batches_of
 from dealdb.store.encoding import unpacked, unpacked_change, unpacked_facts
 from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
 
 _FORMAT = 1
-# postings of a block: one of them is read for a deal, and the head has some bytes for each
-_BLOCK = 512
+# postings of a block
+_BLOCK = MOST_POSTINGS
 # hashes have so many bits more than it takes to number the postings: one block in 256 is then read for nothing
 _SPARE_BITS = 8
 _MOST_BITS = 32
 # bytes of the digest of a block or a piece, in the head, whose own digest is longer
 _CHECK_BYTES = 8
 # of the entries of a piece before compression, on average; and how many pieces a segment has at most
-_PIECE_BYTES = 2**18
+_PIECE_BYTES = 2**16
 _MOST_PIECES = 800
-# behind the last message of an IPC stream
-_END = b"\xff\xff\xff\xff\0\0\0\0"
 _MOST_SCHEMA = 2**14
 
 
@@ -132,12 +136,12 @@ def build(
     hashes, numbers = postings["hash"].to_list(), postings["entry"].to_list()
     fences = hashes[::_BLOCK]
     blocks = [
-        _packed_block(hashes[n : n + _BLOCK], numbers[n : n + _BLOCK])
+        packed_block(hashes[n : n + _BLOCK], numbers[n : n + _BLOCK])
         for n in range(0, len(hashes), _BLOCK)
     ]
     batches, schema = batches_of(blob), _schema_message()
     starts = [0, *accumulate(batch.n_rows for batch in batches)]
-    piece = entries_of_piece(schema + blob[batches[0].begins : batches[0].ends] + _END)
+    piece = entries_of_piece(schema + blob[batches[0].begins : batches[0].ends] + END_OF_STREAM)
     if starts[-1] != entries.height or not piece.equals(entries.head(piece.height)):
         # another version of Polars may have written them in another form
         msg = "pieces that can't be read one by one"
@@ -148,12 +152,12 @@ def build(
             [first["seq"], first["hash"], first["time_ms"], first["writer"], first["counter"]],
             [last["seq"], last["hash"]],
             bits,
-            _words(fences),
-            _words(map(len, blocks)),
+            packed_numbers(fences),
+            packed_numbers(map(len, blocks)),
             b"".join(map(_check_of, blocks)),
-            _words(starts[:-1]),
-            _words(batch.begins for batch in batches),
-            _words(batch.ends for batch in batches),
+            packed_numbers(starts[:-1]),
+            packed_numbers(batch.begins for batch in batches),
+            packed_numbers(batch.ends for batch in batches),
             b"".join(_check_of(blob[batch.begins : batch.ends]) for batch in batches),
             schema,
         ]
@@ -179,45 +183,8 @@ def _postings(entries: pl.DataFrame, added: Mapping[int, Iterable[str]]) -> pl.D
     return pl.DataFrame([pl.Series("hash", hashes, dtype=pl.UInt32), repeated["entry"]])
 
 
-def _words(numbers: Iterable[int]) -> bytes:
-    found = list(numbers)
-    return struct.pack(f"<{len(found)}I", *found)
-
-
-def _numbers(words: object) -> tuple[int, ...]:
-    if type(words) is not bytes:
-        msg = "not numbers"
-        raise ValueError(msg)
-    return struct.unpack(f"<{len(words) // 4}I", words)
-
-
 def _check_of(blob: bytes) -> bytes:
     return sha256(blob).digest()[:_CHECK_BYTES]
-
-
-def _packed_block(hashes: Sequence[int], entries: Sequence[int]) -> bytes:
-    gaps = [0, *(after - before for before, after in pairwise(hashes))]
-    words = _words([*gaps, *entries])
-    # the first bytes of all numbers, then the second ones: most of these are 0
-    return zlib.compress(b"".join(words[n::4] for n in range(4)))
-
-
-def _entries_in_block(blob: bytes, fence: int, wanted: int) -> list[int]:
-    """Entries with a hash, of a block that begins with the hash ``fence``."""
-    packed = zlib.decompressobj()
-    planes = packed.decompress(blob, 8 * _BLOCK + 1)
-    n = len(planes) // 4
-    if len(planes) % 8 or n > 2 * _BLOCK or not packed.eof:
-        msg = "not a block of postings"
-        raise ValueError(msg)
-    words = bytearray(len(planes))
-    for place in range(4):
-        words[place::4] = planes[place * n : (place + 1) * n]
-    numbers = _numbers(bytes(words))
-    hashes = list(accumulate(numbers[1 : n // 2], initial=fence))
-    # no gap is negative
-    first, last = bisect_left(hashes, wanted), bisect_right(hashes, wanted)
-    return list(numbers[n // 2 :][first:last])
 
 
 def _schema_message() -> bytes:
@@ -249,9 +216,10 @@ class KeyPart:
     check: bytes
 
     @property
-    def command(self) -> tuple[str | int, ...]:
+    def command(self) -> tuple[str, ...]:
         """Command that reads it."""
-        return ("GETRANGE", self.key, self.begins, self.ends - 1)
+        # as texts: the link would make some of each number
+        return ("GETRANGE", self.key, str(self.begins), str(self.ends - 1))
 
     def is_whole(self, found: bytes) -> bool:
         """Whether these are its bytes."""
@@ -280,6 +248,8 @@ class IndexHead:
         First commit, as far as its chain hash needs it.
     last
         Position of the last one.
+    schema
+        What a stream of its pieces begins with.
     """
 
     def __init__(self, key: str, place: IndexPlace, blob: bytes) -> None:
@@ -288,19 +258,22 @@ class IndexHead:
         self.first = _first_entry(*first)
         self.last = Position(*last)
         self._shift = _MOST_BITS - bits
-        self._fences, self._starts = _numbers(fences), _numbers(starts)
-        self._schema: bytes = schema
-        edges = [*accumulate(_numbers(sizes), initial=place.head_bytes)]
+        self._fences = numbers_in(fences)
+        self.schema: bytes = schema
+        edges = [*accumulate(numbers_in(sizes), initial=place.head_bytes)]
         self._blocks = _spans(place.key, edges[:-1], edges[1:], checks)
-        self._pieces = _spans(key, _numbers(begins), _numbers(ends), piece_checks)
+        self._pieces = _spans(key, numbers_in(begins), numbers_in(ends), piece_checks)
+        # where each piece begins, and the last one ends
         n_entries = self.last.seq - self.first.position.seq + 1
+        self._starts = (*numbers_in(starts), n_entries)
         if not (
             version == _FORMAT
             and len(self._fences) == len(self._blocks)
-            and len(self._starts) == len(self._pieces)
+            and len(self._starts) == len(self._pieces) + 1
             and _rise(self._fences)
-            and self._starts[:1] == (0,)
-            and _rise((*self._starts, n_entries))
+            and self._pieces
+            and self._starts[0] == 0
+            and _rise(self._starts)
             # without a posting there may be no bits either
             and 0 <= self._shift <= _MOST_BITS
             and len(schema) <= _MOST_SCHEMA
@@ -320,24 +293,25 @@ class IndexHead:
 
     def entries(self, number: int, blob: bytes, hash_: int) -> list[int]:
         """Entries of a block with a hash, by their place in the segment."""
-        return _entries_in_block(blob, self._fences[number], hash_ >> self._shift)
+        return entries_in_block(blob, self._fences[number], hash_ >> self._shift)
 
     def pieces(self, entries: Iterable[int]) -> list[int]:
         """Numbers of the pieces that have these entries."""
-        return sorted({bisect_right(self._starts, entry) - 1 for entry in entries})
+        last = len(self._pieces) - 1
+        return sorted({min(bisect_right(self._starts, entry) - 1, last) for entry in entries})
 
     def piece(self, number: int) -> KeyPart:
         """Where a piece is."""
         return self._pieces[number]
 
-    def rows_of_piece(self, number: int, blob: bytes, entries: Iterable[int]) -> pl.DataFrame:
-        """Those of some entries that are in a piece."""
-        frame = entries_of_piece(self._schema + blob + _END)
-        start = self._starts[number]
-        wanted = [entry - start for entry in sorted(entries)]
-        places = [place for place in wanted if 0 <= place < frame.height]
-        # mostly one: a slice, which copies nothing
-        return frame.slice(places[0], 1) if len(places) == 1 else frame[places]
+    def height(self, number: int) -> int:
+        """Entries of a piece."""
+        return self._starts[number + 1] - self._starts[number]
+
+    def places(self, number: int, entries: Iterable[int]) -> list[int]:
+        """Where those of some entries that are in a piece are in it, in order."""
+        start, stop = self._starts[number : number + 2]
+        return [entry - start for entry in sorted(entries) if start <= entry < stop]
 
 
 def _first_entry(seq: int, chain: bytes, time_ms: int, writer: str, counter: int) -> Entry:

@@ -285,7 +285,12 @@ def entries_of(blob: bytes) -> pl.DataFrame:
 
 def entries_of_piece(stream: bytes) -> pl.DataFrame:
     """Entries of a piece of a segment, as an IPC stream; else as ``entries_of``."""
-    check_bytes(stream_bytes(stream), len(stream))
+    return entries_of_pieces(stream, stream_bytes(stream))
+
+
+def entries_of_pieces(stream: bytes, n_bytes: int) -> pl.DataFrame:
+    """Entries of some pieces as one IPC stream, which says that it unpacks to so many bytes; else as ``entries_of``."""
+    check_bytes(n_bytes, len(stream))
     return _checked(pl.read_ipc_stream(stream), len(stream))
 
 

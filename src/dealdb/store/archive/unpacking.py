@@ -39,13 +39,13 @@ def columns_of(
     ValueError
         If they are not what dealdb writes; Polars raises errors of its own.
     """
-    packed = _check(_extents(blobs), map(len, blobs.values()))
+    packed = check_extents(_extents(blobs), map(len, blobs.values()))
     found: dict[str, pl.Series] = {}
     for fields in _in_groups(digests):
         # a group together: Polars divides the files among its threads
         scans = [pl.scan_parquet([blobs[each] for each in digests[field]]) for field in fields]
         columns = [each.to_series() for each in pl.collect_all(scans)]
-        _check_texts([*found.values(), *columns], packed)
+        check_unpacked([*found.values(), *columns], packed)
         for field, column in zip(fields, columns, strict=True):
             found[field.name] = typed(column, field)
     return {f.name: found[f.name] if some else typed(pl.Series(), f) for f, some in digests.items()}
@@ -124,14 +124,14 @@ def _parts(
     blobs: Mapping[str, bytes], spans: Mapping[str, tuple[int, int]]
 ) -> dict[str, pl.Series]:
     """What lies between the first and the last place in each chunk."""
-    packed = _check(_extents(blobs), map(len, blobs.values()))
+    packed = check_extents(_extents(blobs), map(len, blobs.values()))
     # a part of one row group each: to hand it to another thread takes longer than to read it
     scans = [
         pl.scan_parquet(blobs[digest], parallel="none").slice(first, last - first + 1)
         for digest, (first, last) in spans.items()
     ]
     found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
-    _check_texts(found.values(), packed)
+    check_unpacked(found.values(), packed)
     if any(len(found[digest]) != last - first + 1 for digest, (first, last) in spans.items()):
         msg = "a chunk of fewer rows"
         raise ValueError(msg)
@@ -152,13 +152,13 @@ def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
     ValueError
         If it has others, or is not what dealdb writes.
     """
-    packed = _check([extent_of(blob)], [len(blob)])
+    packed = check_extents([extent_of(blob)], [len(blob)])
     scan = pl.scan_parquet(blob)
     if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
         msg = f"a chunk has other rows than {n_rows}"
         raise ValueError(msg)
     found = scan.collect().to_series()
-    _check_texts([found], packed)
+    check_unpacked([found], packed)
     return found
 
 
@@ -178,7 +178,7 @@ def _extents(blobs: Mapping[str, bytes]) -> list[Extent]:
     return [_EXTENTS.get(digest) or extent_of(blob) for digest, blob in blobs.items()]
 
 
-def _check(extents: Iterable[Extent], sizes: Iterable[int]) -> int:
+def check_extents(extents: Iterable[Extent], sizes: Iterable[int]) -> int:
     """Refuse what unpacks to far more than it is; returns the bytes that it is."""
     packed = unpacked = n_values = 0
     for extent, size in zip(extents, sizes, strict=True):
@@ -199,7 +199,8 @@ def _check_shape(extent: Extent) -> None:
         raise ValueError(msg)
 
 
-def _check_texts(columns: Iterable[pl.Series], packed: int) -> None:
+def check_unpacked(columns: Iterable[pl.Series], packed: int) -> None:
+    """Refuse texts that are far longer than what they were unpacked from; ``packed`` is that of ``check_extents``."""
     # views of one text may be many: they take nothing until each is a text of its own
     total = n = 0
     for column in columns:

@@ -28,6 +28,8 @@ from dealdb.formats.headers.flat_buffers import (
     vector_at,
 )
 
+# behind the last message of a stream
+END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _PLACE = Struct("<qq")
 _CONTINUES = 0xFFFFFFFF
 _MAGIC = b"ARROW1"

@@ -73,7 +73,8 @@ def history_in(entries: Iterable[Entry], deal_id: str) -> pl.DataFrame:
     fields: dict[str, str] | None = None
     present: int | None = None
     told = Retold(deal_id)
-    for entry in entries:
+    for each in entries:
+        entry = each.with_parts()
         told.see(entry)
         about = (entry.position.seq, moment_of(entry), entry.actor)
         for row, given in entry.given_to(deal_id):

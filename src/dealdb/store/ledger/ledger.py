@@ -19,7 +19,7 @@ import polars as pl
 from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
-from dealdb.store.encoding import checked_ats, unpacked_all, unpacked_facts, with_none
+from dealdb.store.encoding import check_change, checked_ats, unpacked_all, unpacked_facts, with_none
 from dealdb.store.ledger.tables import (
     TABLES,
     Pieces,
@@ -27,7 +27,7 @@ from dealdb.store.ledger.tables import (
     field_of,
     schema_of,
 )
-from dealdb.store.log.entry import Entry, Position, check_change, unknown_kind
+from dealdb.store.log.entry import Entry, Position, unknown_kind
 
 _PLACES: dict[str, pl.DataType] = {"row": pl.UInt32(), "seq": pl.UInt32()}
 # entries that are taken in together: bounds the memory of a long history

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias, overload
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import polars as pl
 
@@ -19,7 +19,9 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.bounds.wall import LAST_MS, Reading
 from dealdb.store.encoding import (
+    check_change,
     checked_ats,
+    places_of,
     unpacked,
     unpacked_change,
     unpacked_facts,
@@ -81,6 +83,9 @@ class Entry(NamedTuple):
         The change, in the encoding of the kind.
     deals
         ``added``, where it has been unpacked already.
+    parts
+        What ``data`` and ``packed_rows`` say, where they have been unpacked already; all but the rows is checked when
+        it is asked for. Of an ``add`` it may be a few of its deals.
     """
 
     position: Position
@@ -93,10 +98,13 @@ class Entry(NamedTuple):
     packed_rows: bytes
     data: bytes
     deals: pl.DataFrame | None = None
+    parts: tuple[list[Any], list[int]] | None = None
 
     @property
     def rows(self) -> list[int]:
         """Row of each deal of ``data``."""
+        if self.parts is not None:
+            return self.parts[1]
         with self.reading():
             if self.kind == "add":
                 return list(range(self.height, self.height + self.added.height))
@@ -112,10 +120,10 @@ class Entry(NamedTuple):
     def change(self) -> tuple[list[str], list[str], list[list[str | None]]]:
         """Ids, fields, and a column of texts for each field; a None clears."""
         with self.reading():
-            if self.kind == "add":
+            if self.kind == "add" and self.parts is None:
                 first, *texts = self.added.to_dict(as_series=False).items()
                 return first[1], [name for name, _ in texts], [column for _, column in texts]
-            ids, *rest = unpacked_change(self.data)
+            ids, *rest = self._parts
             fields, columns, *more = rest or ((), ())
             found = ids, list(fields), [with_none(column) for column in columns]
             check_change(*found, len(self.rows))
@@ -127,8 +135,20 @@ class Entry(NamedTuple):
     def ats(self) -> list[int]:
         """When what it says of each deal was so, milliseconds since 1970; 0 for the moment of the commit."""
         with self.reading():
-            more = unpacked_change(self.data)[3:] if self.kind == "set" else []
+            more = self._parts[3:] if self.kind == "set" else []
             return checked_ats(more[0], len(self.rows)) if more else [0] * len(self.rows)
+
+    @property
+    def _parts(self) -> list[Any]:
+        return unpacked_change(self.data) if self.parts is None else self.parts[0]
+
+    def with_parts(self) -> Entry:
+        """The same; for who asks a ``set`` for its rows, changes and moments, they are unpacked once for all."""
+        if self.kind != "set" or self.parts is not None:
+            return self
+        rows = self.rows
+        with self.reading():
+            return self._replace(parts=(unpacked_change(self.data), rows))
 
     def reading(self) -> Reading:
         """Around code that reads what it says."""
@@ -138,7 +158,7 @@ class Entry(NamedTuple):
         """Each row that it has of a deal, with the texts of its fields; those of the other deals are not made."""
         if self.kind not in DEAL_KINDS:
             return []
-        if self.kind == "add":
+        if self.kind == "add" and self.parts is None:
             added = self.added
             with self.reading():
                 places = (added["id"] == deal_id).arg_true() if added.height else ()
@@ -146,13 +166,16 @@ class Entry(NamedTuple):
                     (self.height + place, {c.name: c[place] for c in added.get_columns()[1:]})
                     for place in places
                 ]
-        if deal_id.encode() not in self.data:
+        if self.kind != "add" and deal_id.encode() not in self.data:
             return []
         ids, names, columns = self.change
+        rows = self.rows
         return [
-            (row, {name: column[place] for name, column in zip(names, columns, strict=True)})
-            for place, row in enumerate(self.rows)
-            if ids[place] == deal_id
+            (
+                rows[place],
+                {name: column[place] for name, column in zip(names, columns, strict=True)},
+            )
+            for place in places_of(deal_id, ids)
         ]
 
     @property
@@ -214,25 +237,6 @@ class Entry(NamedTuple):
 def unknown_kind(seq: int, kind: str) -> StoreDamaged:
     """Error for a commit of a kind that another version may know."""
     return StoreDamaged(f"commit {seq} is of the kind {kind!r}, which this dealdb does not know")
-
-
-def check_change(
-    ids: Sequence[object],
-    fields: Sequence[object],
-    columns: Sequence[Sequence[object]],
-    n_rows: int,
-    *,
-    may_be_false: bool = False,
-) -> None:
-    """Raise ValueError unless a change has the shape of one: a text or nothing for each deal and field."""
-    sizes = {len(ids), n_rows, *map(len, columns)}
-    whole = len(sizes) == 1 and len(fields) == len(columns)
-    kinds = set(map(type, ids)) | set(map(type, fields))
-    cells = {kind for column in columns for kind in set(map(type, column))}
-    nothing = {type(None), bool} if may_be_false else {type(None)}
-    if not whole or not kinds <= {str} or not cells <= {str, *nothing}:
-        msg = "not the shape of a change"
-        raise ValueError(msg)
 
 
 class Run(NamedTuple):

@@ -17,8 +17,8 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.columns import decode_column, is_text, nulls
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
-from dealdb.store.encoding import unpacked_all
-from dealdb.store.log.entry import Entry, Position, Run, check_change, runs_of, unknown_kind
+from dealdb.store.encoding import check_change, unpacked_all
+from dealdb.store.log.entry import Entry, Position, Run, runs_of, unknown_kind
 from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.changing import (
     changing,

@@ -13,6 +13,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.archive import deal_index
 from dealdb.store.archive.deal_index import IndexHead, build, hash_of, head_of, in_pieces
 from dealdb.store.archive.digest import digest_of
+from dealdb.store.archive.lookup.pieces import Piece, rows_of
 from dealdb.store.archive.sealing import index_of
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, IndexPlace, entries_of
 from dealdb.store.bounds.arrow import batches_of
@@ -66,7 +67,8 @@ def found(head: IndexHead, blob: bytes, index: bytes, deal: str) -> list[int]:
         span = head.piece(number)
         part = blob[span.begins : span.ends]
         assert span.is_whole(part)
-        seqs += head.rows_of_piece(number, part, numbers)["seq"].to_list()
+        [rows] = rows_of([Piece(head, number, numbers)], [part])
+        seqs += [row["seq"] for row in rows]
     assert seqs == [number + 1 for number in numbers]
     return seqs
 

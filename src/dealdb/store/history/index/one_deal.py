@@ -12,14 +12,14 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import polars as pl
-
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import AccessDenied, ServerRefused, StoreDamaged
 from dealdb.model.values import encode
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.deal_index import IndexHead, KeyPart, hash_of, head_of, read_heads
+from dealdb.store.archive.lookup.pieces import Piece, rows_of
+from dealdb.store.archive.lookup.recent_chunks import RecentChunks
 from dealdb.store.archive.manifest import Manifest
 from dealdb.store.archive.segments import IndexPlace, Segment, sealed_entry
 from dealdb.store.archive.string_keys import is_wrong_type
@@ -83,7 +83,7 @@ class DealHistories:
     def __init__(self, link: Link, keys: Keys, cache: ChunkCache | None = None) -> None:
         self._link = link
         self._keys = keys
-        self._cache = cache
+        self._chunks = RecentChunks(cache)
         self.renew()
         renew_in_child(self)
 
@@ -106,8 +106,9 @@ class DealHistories:
 
         Cost
         ----
-        Three round trips, and a fourth where chunks have values of the deal that the cache lacks. At first, and after
-        each checkpoint, two or three more, and one for every MiB of the log after the checkpoint.
+        Three round trips, and a fourth where chunks have values of the deal that neither the cache has nor the memory
+        of this process, which keeps up to 32 MiB of them. At first, and after each checkpoint, two or three more, and
+        one for every MiB of the log after the checkpoint.
         """
         tried: object = self
         for _ in range(_MAX_TRIES):
@@ -206,11 +207,10 @@ class DealHistories:
             msg = "a segment is missing"
             raise _Unknown(msg)
         found: dict[str, tuple[_Part, list[int]]] = {}
-        for (part, number), blob in zip(asked, blobs, strict=True):
-            with Reading(f"the index of {part.segment.key!r}"):
-                entries = part.head.entries(number, blob, hash_)
-            if entries:
-                found.setdefault(part.segment.key, (part, []))[1].extend(entries)
+        with Reading(f"an index of {self._keys.collection!r}"):
+            for (part, number), blob in zip(asked, blobs, strict=True):
+                if entries := part.head.entries(number, blob, hash_):
+                    found.setdefault(part.segment.key, (part, []))[1].extend(entries)
         return list(found.values())
 
     def _read(
@@ -218,20 +218,18 @@ class DealHistories:
     ) -> tuple[list[tuple[Segment, _Row]], list[Entry]]:
         """Entries of segments, as rows, and those of the log with the numbers ``late``."""
         asked = [
-            (part, number, entries)
+            (part.segment, Piece(part.head, number, entries))
             for part, entries in places
             for number in part.head.pieces(entries)
         ]
+        pieces = [piece for _, piece in asked]
         log = self._keys.log
         blobs, replies = self._spans(
-            [part.head.piece(number) for part, number, _ in asked],
+            [piece.head.piece(piece.number) for piece in pieces],
             [("XRANGE", log, f"{seq}-0", f"{seq}-0") for seq in late],
         )
-        rows: list[tuple[Segment, _Row]] = []
-        for (part, number, entries), blob in zip(asked, blobs, strict=True):
-            with Reading(f"the history in {part.segment.key!r}"):
-                frame = part.head.rows_of_piece(number, blob, entries)
-            rows += [(part.segment, row) for row in frame.iter_rows(named=True)]
+        found = zip(asked, rows_of(pieces, blobs), strict=True)
+        rows = [(segment, row) for (segment, _), some in found for row in some]
         entries_ = [entry for reply in replies for entry in entries_in(self._link, log, reply)]
         wanted = [part.segment.first + n for part, numbers in places for n in numbers]
         if [row["seq"] for _, row in rows] != wanted or [e.position.seq for e in entries_] != late:
@@ -259,23 +257,18 @@ class DealHistories:
             msg = "deals that are in no chunk"
             raise _Unknown(msg)
         rows = range(first, first + n)
-        found = columns.read_run(self._link, self._keys, names, rows, self._cache)
+        found = columns.find_deal(self._link, self._keys, names, rows, deal_id, self._chunks)
         if found is None:
             msg = "a chunk is missing or damaged"
             raise _Unknown(msg)
-        places = (found["id"] == deal_id).arg_true()
-        if not len(places):
-            return None
-        with Reading(f"the history in {segment.key!r}"):
-            # value by value: for one row, a dozen expressions take longer than all the rest; and as a list of one,
-            # since a list of texts that is taken by its place is a Series
-            values = {name: found[name].slice(places[0], 1).to_list()[0] for name in names}
-            texts = {
-                name: [None if value is None else encode(value, columns.schema[name])]
-                for name, value in values.items()
-            }
-            deal = pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String))
-        return sealed_entry(row)._replace(height=first + places[0], deals=deal)
+        for at, values in found.items():
+            with Reading(f"the history in {segment.key!r}"):
+                ids, *texts = (
+                    [None if value is None else encode(value, columns.schema[name])]
+                    for name, value in zip(names, values, strict=True)
+                )
+            return sealed_entry(row)._replace(height=at, parts=([ids, names[1:], texts], [at]))
+        return None
 
 
 def _ensure_whole(parts: Sequence[_Part]) -> None:

@@ -105,7 +105,7 @@ class LogTail:
     def commits_of(self, deal_id: str) -> list[int]:
         """Numbers of the commits that have something of a deal, in order, and maybe of some others."""
         hash_ = hash_of(deal_id)
-        gathered = (
-            self._columns.filter(pl.col("hash") == hash_)["seq"] if self._columns.height else ()
-        )
+        # by a comparison of the column: a query takes longer
+        places = (self._columns["hash"] == hash_).arg_true() if self._columns.height else ()
+        gathered = (self._columns["seq"][place] for place in places)
         return sorted({*gathered, *self._loose.get(hash_, ())})

@@ -16,6 +16,7 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.connection import round_trips
 from dealdb.errors import StoreDamaged
+from dealdb.store.archive.lookup.recent_chunks import SHELF
 from dealdb.store.archive.manifest import Manifest, read_manifest
 from dealdb.store.archive.segments import Segment
 from dealdb.store.checkpoint.write import write_checkpoint
@@ -143,7 +144,9 @@ def test_a_collection_that_nobody_has_checkpointed(db: DealDatabase) -> None:
 
 def test_three_round_trips_and_one_for_the_values_in_chunks(full: DealDatabase) -> None:
     full.deal_history("D1")
-    for deal, most in (("D1", 3), ("E7", 4), ("new", 3), ("never", 2)):
+    # what another test has read is in memory
+    SHELF.renew()
+    for deal, most in (("D1", 3), ("E7", 4), ("E8", 3), ("new", 3), ("never", 2)):
         before = round_trips()
         full.deal_history(deal)
         assert round_trips() - before == most, deal
