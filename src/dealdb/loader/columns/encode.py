@@ -26,7 +26,7 @@ from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns import bad_cells
 from dealdb.loader.columns.bad_cells import MORE, BadCells
-from dealdb.loader.columns.deal_ids import id_texts, waves
+from dealdb.loader.columns.deal_ids import are_plain, id_texts, waves
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells, wide_enough
@@ -214,8 +214,10 @@ def encode_chunk(
     keep = bad_cells.fit(chunk.frame.height, bad)
     rejects = [*chunk.rejects, *bad_cells.rejects(chunk, bad, ~keep)]
     number, spared = bad_cells.spared(left, plan, chunk.frame.height)
-    incomplete = keep & ~bad_cells.fit(chunk.frame.height, left)
-    bad_rows = list(bad_cells.rejects(chunk, left, incomplete)) if left else []
+    bad_rows: list[Reject] = []
+    if left:
+        incomplete = keep & ~bad_cells.fit(chunk.frame.height, left)
+        bad_rows = list(bad_cells.rejects(chunk, left, incomplete))
     if not keep.all():
         texts = {name: column.filter(keep) for name, column in texts.items()}
     shape = chunk.shape.filter(keep) if chunk.shape is not None else None
@@ -226,7 +228,9 @@ def encode_chunk(
         if plan.field.name in texts
     }
     given = [[*names, AT] if at else names for names in _given(chunk, present)]
-    group = shape if shape is not None else pl.repeat(0, ids.len(), dtype=pl.Int32, eager=True)
+    group = shape
+    if group is None:
+        group = pl.Series([0], dtype=pl.Int32).new_from_index(0, ids.len())
     if left:
         group = group * len(spared) + number.filter(keep)
         given = [bad_cells.without_spared(names, each) for names in given for each in spared]
@@ -286,8 +290,11 @@ def _texts(
                 bad[column.header] = BadCells(misfits, *expected)
         name = column.field.name
         texts[name] = (_later(texts[name], found) if name in texts else found).alias(name)
-    ids = texts.setdefault("id", _nothing(chunk.frame.height))
-    nameless = (ids.str.strip_chars() == "").fill_null(value=True)
+    if "id" not in texts:
+        texts["id"] = _nothing(chunk.frame.height)
+    if are_plain(texts["id"]):
+        return texts, bad, dropped
+    nameless = (texts["id"].str.strip_chars() == "").fill_null(value=True)
     if nameless.any():
         header = next((each.header for each in columns if each.field.name == "id"), "id")
         bad[header] = BadCells(nameless, *_NO_ID)
@@ -310,7 +317,7 @@ def _later(one: pl.Series, other: pl.Series) -> pl.Series:
 
 
 def _nothing(height: int) -> pl.Series:
-    return pl.repeat(None, height, dtype=pl.String, eager=True)
+    return pl.Series([None], dtype=pl.String).new_from_index(0, height)
 
 
 def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[pl.Series, int]:

@@ -113,7 +113,8 @@ class Profile:
                 continue
             texts, declared = chunk.frame[header], chunk.types.get(header)
             if target == "stage":
-                self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True))
+                names = texts.unique(maintain_order=True).to_list()
+                self.stages |= dict.fromkeys(name for name in names if name is not None)
             targets = (target, *self._others.get(header, ()))
             views = {self._view(header, each): each for each in targets}
             # all of them before the first takes in a cell
@@ -219,7 +220,8 @@ class Profile:
             return
         # what has its final form leaves no question open
         is_encoded = is_encoded and kind in (None, declared)
-        values = (texts if is_encoded else without_nothing(texts)).drop_nulls()
+        values = texts if is_encoded else without_nothing(texts)
+        values = values.drop_nulls() if values.null_count() else values
         if values.is_empty():
             return
         seen.n_values += values.len()

@@ -55,7 +55,8 @@ class _Names:
     def add(self, cells: pl.Series) -> None:
         if self.is_overfull:
             return
-        names = cells.drop_nulls().alias("name")
+        names = cells.alias("name")
+        names = names.drop_nulls() if names.null_count() else names
         self.parts.append(_counted(names) if self.counts else _distinct(names))
         if sum(part.height for part in self.parts) > 2 * self.n_compact + _COMPACT:
             self.n_compact = self.found().height

@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.loader.chunk import Chunk
-from dealdb.loader.columns.deal_ids import BLANKS
+from dealdb.loader.columns.deal_ids import BLANKS, are_plain
 from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.model.schema import FieldType
@@ -39,7 +39,8 @@ class TrimmedNames(DerivedSource):
                 fields = map_headers(columns, self._chosen(columns), self._schema)
                 found[columns] = [header for header, field in fields.items() if field in wanted]
             names = [each for each in found[columns] if each not in chunk.encoded]
-            if not names:
+            # the usual column of ids alone
+            if not names or (len(names) == 1 and are_plain(chunk.frame[names[0]])):
                 return chunk
             name = pl.col(names)
             bare = name.str.replace_all(_LINK, "").str.strip_chars(BLANKS)

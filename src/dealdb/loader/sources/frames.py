@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 from polars import selectors
@@ -181,11 +181,13 @@ class ColumnarSource:
 
 def _chunk(given: pl.DataFrame, first: int) -> Chunk:
     patterns = {name: marked(name) for name in given.columns if is_pattern(name)}
-    frame = given.rename(patterns)
-    frame = frame.with_columns(each for each in map(_within_calendar, frame) if each is not None)
-    shown = frame.rename({name: header for header, name in patterns.items()})
+    # most frames need neither, and a query for each of them takes its time
+    frame = given.rename(patterns) if patterns else given
+    odd = [each for each in map(_within_calendar, frame) if each is not None]
+    frame = frame.with_columns(odd) if odd else frame
 
     def locate(rows: Sequence[int]) -> list[RowPlace]:
+        shown = frame.rename({name: header for header, name in patterns.items()})
         return [RowPlace(first + row, _row_as_json(shown, row)) for row in rows]
 
     types: dict[str, FieldType] = {}
@@ -208,10 +210,12 @@ def _within_calendar(column: pl.Series) -> pl.Series | None:
         return None
     unit = getattr(column.dtype, "time_unit", None)
     most = _LAST_SECOND * _A_SECOND[unit] if unit else _LAST_SECOND // 86_400
-    numbers = column.to_physical()
-    fits = numbers.is_between(-most, most)
-    if fits.all():
+    # a cast is no query, as to_physical is
+    numbers = column.cast(pl.Int64 if unit else pl.Int32)
+    lowest, highest = cast("int | None", numbers.min()), cast("int | None", numbers.max())
+    if lowest is None or highest is None or -most <= lowest <= highest <= most:
         return None
+    fits = numbers.is_between(-most, most)
     return (
         column.zip_with(fits, column.clear(len(column)))
         .cast(pl.String)
