@@ -9,7 +9,7 @@ from itertools import compress
 
 import polars as pl
 
-from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.chunk import Chunk, Reject, filled_with
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.plan import ColumnPlan, Plan
 
@@ -72,7 +72,7 @@ class CellCounts:
 
 def fit(height: int, bad: Mapping[str, BadCells]) -> pl.Series:
     """Whether each row is without a bad cell."""
-    keep = pl.Series([True]).new_from_index(0, height)
+    keep = filled_with(value=True, height=height, dtype=pl.Boolean())
     for cells in bad.values():
         keep = keep & ~cells.rows
     return keep
@@ -122,7 +122,7 @@ def spared(
 
     A bad amount also leaves the currency alone that it would have given.
     """
-    number = pl.Series([0], dtype=pl.Int32).new_from_index(0, height)
+    number = filled_with(0, height, pl.Int32())
     sets: list[tuple[str, ...]] = [()]
     by_header = {each.header: each for each in plan.columns}
     for header, cells in bad.items():

@@ -11,7 +11,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import ODD_ID
-from dealdb.loader.chunk import Chunk
+from dealdb.loader.chunk import Chunk, without_nulls
 from dealdb.model.schema import NUMBER_TYPES, FieldType
 
 # rows of one id in a chunk; each is a commit of its own
@@ -119,8 +119,7 @@ class IdEvidence:
     def add(self, chunk: Chunk, header: str) -> None:
         """Take in the ids of one more chunk."""
         kind = chunk.types.get(header)
-        ids = id_texts(chunk, header)
-        ids = ids.drop_nulls() if ids.null_count() else ids
+        ids = without_nulls(id_texts(chunk, header))
         self.n_values += ids.len()
         if header in chunk.encoded and kind is FieldType.TEXT:
             return
