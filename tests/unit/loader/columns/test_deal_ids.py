@@ -120,3 +120,7 @@ def test_ids_in_which_something_may_be_found_are_not_plain(odd: str | None) -> N
 
 def test_no_ids_are_not_plain() -> None:
     assert not are_plain(pl.Series([], dtype=pl.String))
+
+
+def test_many_ids_are_looked_at_by_polars() -> None:
+    assert not are_plain(pl.Series(["D1"]).new_from_index(0, 20_000))
