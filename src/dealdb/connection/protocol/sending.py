@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 # a send has socket_timeout_s for each piece, so a slow line may still carry a big batch
 PIECE_BYTES = 262_144
-# many small commands go together: each sending is a call of the system
-_SENT_AT_ONCE_BYTES = 65_536
+# many small commands go together, as each sending is a call of the system; a commit goes as soon as it is made
+_SENT_AT_ONCE_BYTES = 16_384
 
 
 def joined(packed: Iterable[bytes]) -> Iterator[bytes | memoryview]:

@@ -26,6 +26,7 @@ DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
 
 # what exports write for "nothing" in columns that are not text, whatever the case
 _NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "–", "—", "nan", "nat", r"\n")  # noqa: RUF001
+_MOST_OF_NOTHING = max(map(len, _NOTHING))
 _SAMPLE_ROWS = 100
 _BOOL = r"^\s*(?i:true|false)\s*$"
 _INT = r"^\s*(?:0|-?[1-9][0-9]{0,17})\s*$"
@@ -77,6 +78,38 @@ class ColumnProfile:
         order, point = self.order, self.point
         numbers = (point.point, point.comma, point.either_point, point.either_comma)
         return any((order.us, order.eu, order.either, order.slashed, *numbers))
+
+    def take_text(
+        self, texts: pl.Series, kind: FieldType | None, declared: FieldType | None
+    ) -> bool:
+        """
+        Note some more rows of a column of texts.
+
+        Parameters
+        ----------
+        texts
+            Cells; null for those that are empty.
+        kind
+            Type of the column where that is known.
+        declared
+            That which the source says.
+
+        Returns
+        -------
+        bool
+            Whether it is one; else nothing was noted.
+        """
+        n_values = texts.len() - texts.null_count()
+        if kind is FieldType.TEXT or (not kind and FieldType.TEXT in self.types):
+            self.n_values += n_values
+            return True
+        if kind or declared is not FieldType.TEXT:
+            return False
+        # what the source says is text is that, if there is any
+        if has_values(texts):
+            self.n_values += n_values
+            self.types.add(FieldType.TEXT)
+        return True
 
     def take_plain(self, texts: pl.Series, form: FieldType, kind: FieldType | None) -> bool:
         """
@@ -228,18 +261,36 @@ def without_nothing(texts: pl.Series) -> pl.Series:
     """
     # most cells begin as neither a word nor the date 0000-00-00 does
     odd = texts.filter(~texts.str.contains(r"^-?(?:[1-9]|0(?:[.,]|$))"))
-    if not _is_nothing(odd).any():
+    text = pl.col("text")
+    # one query: each takes longer than the work on some hundred cells
+    nothing = text.str.strip_chars().str.to_lowercase().is_in(_NOTHING) | is_zero_date(text)
+    if odd.is_empty() or not odd.to_frame("text").select(nothing.any()).item():
         return texts
-    nothing = _is_nothing(texts)
-    return (
-        texts.to_frame("text")
-        .select(pl.when(~nothing).then(pl.col("text")).alias(texts.name))
-        .to_series()
-    )
+    some = pl.when(~nothing).then(text).alias(texts.name)
+    return texts.to_frame("text").select(some).to_series()
 
 
-def _is_nothing(texts: pl.Series) -> pl.Series:
-    return texts.str.strip_chars().str.to_lowercase().is_in(_NOTHING) | is_zero_date(texts)
+def has_values(texts: pl.Series) -> bool:
+    """
+    Whether some cell doesn't stand for nothing.
+
+    Examples
+    --------
+    >>> has_values(pl.Series(["-", "EMEA"])), has_values(pl.Series(["-", None]))
+    (True, False)
+    """
+    # nearly every column of texts shows it in its first cells
+    if any(map(_is_something, texts.head(_SAMPLE_ROWS).to_list())):
+        return True
+    return without_nothing(texts).null_count() < texts.len()
+
+
+def _is_something(text: str | None) -> bool:
+    """Whether a cell certainly doesn't stand for nothing."""
+    bare = (text or "").strip()
+    # what stands for nothing is short, but for dates of zeros; of other letters Polars has other small ones
+    is_known = bare.isascii() or len(bare) > _MOST_OF_NOTHING
+    return is_known and not bare.startswith("0") and bare.lower() not in _NOTHING
 
 
 def readings(texts: pl.Series, among: Collection[str] = ".,") -> frozenset[str]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from dealdb.model.columns import encode_column
+from dealdb.model.columns import encode_column, readable
 from dealdb.model.schema import Field, FieldType
 
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -70,13 +70,14 @@ _TWO_NUMBERS = r"[0-9][^0-9]+[0-9]"
 _VERSION_LIKE = r"^\s*(?:[0-9]\.[0-9]+|[0-9]+\.[0-9])\.[0-9]{2}\s*$"
 
 
-def is_zero_date(texts: pl.Series) -> pl.Series:
+def is_zero_date(texts: pl.Expr) -> pl.Expr:
     """
     Which cells are the date that stands for none.
 
     Examples
     --------
-    >>> is_zero_date(pl.Series(["0000-00-00 00:00:00", "00/00/0000", "0001-01-01"])).to_list()
+    >>> cells = pl.Series(["0000-00-00 00:00:00", "00/00/0000", "0001-01-01"]).to_frame("day")
+    >>> cells.select(is_zero_date(pl.col("day")))["day"].to_list()
     [True, True, False]
     """
     return texts.str.contains(_ZERO_DATE).fill_null(value=False)
@@ -210,8 +211,7 @@ def _moments(texts: pl.Series, order: str) -> pl.Series:
 
 def real_dates(texts: pl.Series) -> pl.Series:
     """Dates of texts such as 2026-01-31; null for a day that no calendar has, or no reader of the store a name for."""
-    found = texts.str.to_date("%Y-%m-%d", strict=False)
-    return _within(found, date.min, date.max)
+    return readable(texts.str.to_date("%Y-%m-%d", strict=False))
 
 
 def _within(found: pl.Series, first: date, last: date) -> pl.Series:

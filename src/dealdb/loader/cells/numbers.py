@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import polars as pl
@@ -56,6 +56,8 @@ _PATTERN = (
     rf"^(?P<open>\()?(?P<before>[+-])? ?(?P<sign>{CURRENCY_BEFORE})? ?(?P<open2>\()?(?P<inner>[+-])? ?{_NUMBER}"
     rf" ?(?:(?P<scale>{SCALE})\.?)? ?(?P<close>\))? ?(?P<sign2>{CURRENCY_BEHIND})? ?(?P<after>-)?(?P<close2>\))?$"
 )
+# digits behind the point
+_SCALE = (pl.all().str.len_bytes() - pl.all().str.find(".", literal=True) - 1).max()
 _SIGNS = {"": "", "+": "", "-": "-", "()": "-"}
 # the zero of a spreadsheet's format for accounts
 _DASH = rf"^{CURRENCY_BEFORE} ?--?$|^--? ?{CURRENCY_BEHIND}$"
@@ -244,8 +246,15 @@ def scale_of_texts(texts: pl.Series) -> int:
     >>> scale_of_texts(pl.Series(["10", "0.125", None]))
     3
     """
-    places = texts.str.len_bytes() - texts.str.find(".", literal=True) - 1
-    return int(places.max() or 0)  # type: ignore[arg-type]  # an integer column has int values
+    return scales_of_texts([texts])[0]
+
+
+def scales_of_texts(columns: Sequence[pl.Series]) -> list[int]:
+    """The same of some columns, in one query: each takes longer than the work on some hundred texts."""
+    if not columns:
+        return []
+    frame = pl.DataFrame([texts.alias(str(n)) for n, texts in enumerate(columns)])
+    return [int(places or 0) for places in frame.select(_SCALE).row(0)]
 
 
 def by_unique(texts: pl.Series, change: Callable[[str], str | None]) -> pl.Series:

@@ -50,4 +50,6 @@ def plain_type(texts: pl.Series) -> FieldType | None:
 def _all(texts: pl.Series, kind: FieldType) -> bool:
     pattern = _PATTERNS[kind]
     # most columns that are not of this form show it in their first rows
-    return all(some.str.contains(pattern).all() for some in (texts.head(_SAMPLE_ROWS), texts))
+    fits = re.compile(pattern).search
+    some = texts.head(_SAMPLE_ROWS).to_list()
+    return all(text is None or fits(text) for text in some) and texts.str.contains(pattern).all()

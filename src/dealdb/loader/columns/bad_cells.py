@@ -9,7 +9,7 @@ from itertools import compress
 
 import polars as pl
 
-from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.chunk import Chunk, Reject, filled_with
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.plan import ColumnPlan, Plan
 
@@ -72,7 +72,7 @@ class CellCounts:
 
 def fit(height: int, bad: Mapping[str, BadCells]) -> pl.Series:
     """Whether each row is without a bad cell."""
-    keep = pl.repeat(value=True, n=height, dtype=pl.Boolean, eager=True)
+    keep = filled_with(value=True, height=height, dtype=pl.Boolean())
     for cells in bad.values():
         keep = keep & ~cells.rows
     return keep
@@ -89,9 +89,9 @@ def divided(
 
 def rejects(chunk: Chunk, bad: Mapping[str, BadCells], chosen: pl.Series) -> Iterator[Reject]:
     """A reject for each chosen row, by its first bad cell; it names the headers of the others."""
-    rows = chosen.arg_true().to_list()
-    if not rows:
+    if not chosen.any():
         return
+    rows = chosen.arg_true().to_list()
     places = chunk.locate(rows)
     faults = zip(*(cells.rows.gather(rows).to_list() for cells in bad.values()), strict=True)
     values = {
@@ -122,7 +122,7 @@ def spared(
 
     A bad amount also leaves the currency alone that it would have given.
     """
-    number = pl.repeat(0, height, dtype=pl.Int32, eager=True)
+    number = filled_with(0, height, pl.Int32())
     sets: list[tuple[str, ...]] = [()]
     by_header = {each.header: each for each in plan.columns}
     for header, cells in bad.items():

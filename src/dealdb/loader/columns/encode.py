@@ -23,13 +23,13 @@ from dealdb.loader.cells.numbers import (
 )
 from dealdb.loader.cells.plain import plain_type
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
-from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.chunk import Chunk, Reject, filled_with
 from dealdb.loader.columns import bad_cells
 from dealdb.loader.columns.bad_cells import MORE, BadCells
-from dealdb.loader.columns.deal_ids import id_texts, waves
+from dealdb.loader.columns.deal_ids import are_plain, id_texts, waves
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
-from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells, wide_enough
+from dealdb.loader.columns.plan import ColumnPlan, Plan, all_wide_enough, text_cells
 from dealdb.model.schema import (
     MAX_SCALE,
     MAX_WHOLE_DIGITS,
@@ -220,13 +220,10 @@ def encode_chunk(
         texts = {name: column.filter(keep) for name, column in texts.items()}
     shape = chunk.shape.filter(keep) if chunk.shape is not None else None
     ids = texts.pop("id").alias("id")
-    fields = {
-        plan.field.name: wide_enough(plan.field, texts[plan.field.name])
-        for plan in present
-        if plan.field.name in texts
-    }
+    given_fields = {plan.field.name: plan.field for plan in present if plan.field.name in texts}
+    fields = all_wide_enough(given_fields.values(), texts)
     given = [[*names, AT] if at else names for names in _given(chunk, present)]
-    group = shape if shape is not None else pl.repeat(0, ids.len(), dtype=pl.Int32, eager=True)
+    group = shape if shape is not None else filled_with(0, ids.len(), pl.Int32())
     if left:
         group = group * len(spared) + number.filter(keep)
         given = [bad_cells.without_spared(names, each) for names in given for each in spared]
@@ -239,7 +236,7 @@ def encode_chunk(
         columns=texts,
         group=group.alias(_GROUP),
         given=given,
-        fields=[field for field in fields.values() if field.name != CLOSE_DATE],
+        fields=[field for field in fields if field.name != CLOSE_DATE],
         rejects=rejects,
         times_dropped=dropped,
         spared=spared,
@@ -286,8 +283,11 @@ def _texts(
                 bad[column.header] = BadCells(misfits, *expected)
         name = column.field.name
         texts[name] = (_later(texts[name], found) if name in texts else found).alias(name)
-    ids = texts.setdefault("id", _nothing(chunk.frame.height))
-    nameless = (ids.str.strip_chars() == "").fill_null(value=True)
+    if "id" not in texts:
+        texts["id"] = _nothing(chunk.frame.height)
+    if are_plain(texts["id"]):
+        return texts, bad, dropped
+    nameless = (texts["id"].str.strip_chars() == "").fill_null(value=True)
     if nameless.any():
         header = next((each.header for each in columns if each.field.name == "id"), "id")
         bad[header] = BadCells(nameless, *_NO_ID)
@@ -310,7 +310,7 @@ def _later(one: pl.Series, other: pl.Series) -> pl.Series:
 
 
 def _nothing(height: int) -> pl.Series:
-    return pl.repeat(None, height, dtype=pl.String, eager=True)
+    return filled_with(None, height, pl.String())
 
 
 def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[pl.Series, int]:

@@ -13,10 +13,17 @@ from dataclasses import field as filled
 
 import polars as pl
 
-from dealdb.loader.cells.currencies import is_currency
-from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.columns.aliases import WEAK, Candidate, key_of
 from dealdb.loader.columns.deal_ids import BLANKS
+from dealdb.loader.columns.fitting import (
+    DATES,
+    NAMED_CURRENCY,
+    NUMBERED_ID,
+    NUMBERS,
+    counts,
+    counts_of_few,
+    simple_texts,
+)
 from dealdb.loader.columns.headers import (
     CLOSE_DATE,
     LOST_DATE,
@@ -26,39 +33,17 @@ from dealdb.loader.columns.headers import (
     public_name,
 )
 
-_DATE = (
-    r"^\W*[0-9]{1,4}\s*[-/.\s年]\s*[0-9]{1,2}\s*[-/.\s月]\s*[0-9]{1,4}|^[0-9]{4}-?[0-9]{2}$"
-    r"|[0-9]{1,2}\W*\p{L}{3,}|\p{L}{3,}\W*[0-9]|^[0-9]{5}(?:\.[0-9]+)?$|^[0-9]{8}$"
-    r"|^-?[0-9]{9,10}(?:\.[0-9]+)?$|^[0-9]{12,14}$"
-)
-# a currency and a word for thousands may stand around the digits, no more
-_NUMBER = r"^[^\p{L}0-9]*(?:\p{L}{1,4}[^\p{L}0-9]*)?[0-9](?:[0-9.,]*[eE][+-]?[0-9]+)?[^\p{L}]*(?:\p{L}{1,4}\W*)?$"
-_WORD = r"\p{L}|[$€£¥₹]"
-_ID = (
-    r"^(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{24,}|00[0-9A-Za-z]{13}|00[0-9A-Za-z]{16}"
-    r"|[a-z]{4}_[0-9A-Za-z]{20,})$"
-)
-# what programs call a record by: no id elsewhere is a name
-_CODE = r"^[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-[0-9]{3,}(?:-[0-9]+)?$"
-# what people number their deals with
-_NUMBERED = r"^\W*\w[^\n]{0,39}$"
 # different ones that are looked at: who keeps more deals than this in a sheet has an id
 _MOST_NUMBERED = 200_000
-_DATES = ("created", "updated", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE)
-_NUMBERS = ("amount", "probability")
-# a currency where the name of the amounts says one too
-_NAMED_CURRENCY = "currency beside a name"
 # fields in which a name is better than an id
 _NAMES = ("company", "owner", "source", "loss_reason")
-_JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
+_JUDGED = frozenset((*DATES, *NUMBERS, *_NAMES, "currency", "name", "id"))
 # the outcome in Dynamics, and elsewhere the state in an address
 _STATE_CODE = "statecode"
-_REGION = "^[A-Z]{2,3}$"
 # names at the beginning of a list, which are what everybody would take
 _OBVIOUS = 4
 # looked at before the others
 _FIRST_ROWS = 64
-_NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "nan", "nat", r"\n")
 
 
 @dataclass(slots=True)
@@ -81,6 +66,12 @@ class _Cells:
         """Whether each row has another cell, and all of them may be numbers of deals."""
         n_looked_at = min(self.n, _MOST_NUMBERED)
         return self.blank == 0 < self.n == self.fit and len(self.different) >= n_looked_at
+
+    def add(self, n: int, fit: int, flags: int) -> None:
+        """Take in some more cells."""
+        self.n += n
+        self.fit += fit
+        self.flags += flags
 
     def add_numbers(self, frame: pl.DataFrame, header: str) -> None:
         """Take in some more cells of a column that may number the deals."""
@@ -138,18 +129,29 @@ class Fits:
                 self._cells[header, field].add_numbers(frame, header)
 
     def _count(self, frame: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> None:
-        if not pairs:
+        left = [pair for pair in pairs if not self._count_few(frame, *pair)]
+        if not left:
             return
         # all in one go: of a few cells each expression on its own would cost more than the cells
         found = frame.select(
-            _counts(frame, header, _NAMED_CURRENCY if self._has_rival_name(field) else field)
-            for header, field in pairs
+            counts(frame, header, self._rule(header, field)) for header, field in left
         )
-        for pair, (n, fit, flags) in zip(pairs, found.row(0), strict=True):
-            seen = self._cells[pair]
-            seen.n += n
-            seen.fit += fit
-            seen.flags += flags
+        for pair, counted in zip(left, found.row(0), strict=True):
+            self._cells[pair].add(*counted)
+
+    def _count_few(self, frame: pl.DataFrame, header: str, field: str) -> bool:
+        """Count cells without a query, if they are few and simple; whether they are."""
+        texts = simple_texts(frame[header]) if frame.height <= _FIRST_ROWS else None
+        if texts is None:
+            return False
+        self._cells[header, field].add(*counts_of_few(texts, self._rule(header, field)))
+        return True
+
+    def _rule(self, header: str, field: str) -> str:
+        """By which the cells of a column are judged."""
+        if self._has_rival_name(field):
+            return NAMED_CURRENCY
+        return NUMBERED_ID if field == "id" and not _is_name(header) else field
 
     def open_pairs(self) -> Iterator[tuple[str, str]]:
         """Columns with a field that they may still turn out not to be."""
@@ -265,39 +267,6 @@ class Fits:
         return seen.flags == seen.n or key_of(header) != key_of(str(public_name(field)))
 
 
-def _counts(frame: pl.DataFrame, header: str, field: str) -> pl.Expr:
-    """Of a column, as one value: cells that are not empty, those of them that fit the field, and flags."""
-    texts = pl.col(header).str.strip_chars()
-    words = texts.str.to_lowercase()
-    is_there = words.is_not_null() & ~words.is_in(_NOTHING)
-    if field == _NAMED_CURRENCY:
-        cells = frame[header].drop_nulls().str.strip_chars().unique().to_list()
-        fitting = texts.is_in([text for text in cells if is_currency(text)])
-    elif field == "id" and not _is_name(header):
-        fitting = texts.str.contains(_NUMBERED) & texts.str.contains("[0-9]")
-    else:
-        fitting = _fitting(field, texts)
-    flags = words.is_in([*TRUE_WORDS, *FALSE_WORDS]) if field in _DATES else pl.lit(value=False)
-    counts = [is_there.sum(), (is_there & fitting).sum(), flags.sum()]
-    return pl.concat_list(each.cast(pl.Int64) for each in counts).alias(f"{header}\0{field}")
-
-
-def _fitting(field: str, texts: pl.Expr) -> pl.Expr:
-    if field in _DATES:
-        return texts.str.contains(_DATE)
-    if field in _NUMBERS:
-        return texts.str.contains(_NUMBER) & ~texts.str.contains(r"^[0-9]{1,4}[-/][0-9]{1,2}[-/]")
-    if field == "currency":
-        return texts.str.contains(_WORD)
-    if field == "name":
-        return texts.str.contains(r"\p{L}")
-    if field == "id":
-        return texts.str.contains(_CODE)
-    if field == "stage":
-        return ~texts.str.contains(_REGION)
-    return ~texts.str.contains(_ID)
-
-
 def _place(header: str, one: Candidate) -> float:
     # a header that is the very name of a field comes before all others
     return -1.0 if header == one.field else one.place
@@ -309,7 +278,7 @@ def _place_of(header: str, field: str) -> float:
 
 def _is_other(target: str | None, header: str) -> bool:
     """Whether a column is another field that its header stands for as well, or a date, which may go to either."""
-    return target in _DATES or any(one.field == target for one in candidates_of(header))
+    return target in DATES or any(one.field == target for one in candidates_of(header))
 
 
 def _is_name(header: str) -> bool:

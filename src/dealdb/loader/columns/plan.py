@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from dealdb.loader.cells.column_profile import DAYS
 from dealdb.loader.cells.currencies import DOLLAR
-from dealdb.loader.cells.numbers import scale_of_texts
+from dealdb.loader.cells.numbers import scales_of_texts
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
@@ -178,9 +178,21 @@ def text_cells(cells: pl.Series, source_type: FieldType | None) -> pl.Series:
 
 def wide_enough(field: Field, texts: pl.Series) -> Field:
     """The field, with room for numbers as the store keeps them."""
-    if field.type not in (FieldType.INT, FieldType.DECIMAL):
-        return field
-    scale = scale_of_texts(texts)
+    return all_wide_enough([field], {field.name: texts})[0]
+
+
+def all_wide_enough(fields: Iterable[Field], texts: Mapping[str, pl.Series]) -> list[Field]:
+    """The fields, each with room for its texts."""
+    fields = list(fields)
+    numbers = [each.name for each in fields if each.type in (FieldType.INT, FieldType.DECIMAL)]
+    scales = scales_of_texts([texts[name] for name in numbers])
+    needed = dict(zip(numbers, scales, strict=True))
+    return [
+        _with_scale(each, needed[each.name]) if each.name in needed else each for each in fields
+    ]
+
+
+def _with_scale(field: Field, scale: int) -> Field:
     if field.type is FieldType.INT and scale == 0:
         return field
     least = DEFAULT_SCALE if field.type is FieldType.INT else field.scale

@@ -19,14 +19,14 @@ from dealdb.loader.cells.decimal_point import decimal_point
 from dealdb.loader.cells.numbers import greatest
 from dealdb.loader.cells.plain import plain_type
 from dealdb.loader.cells.width import Width
-from dealdb.loader.chunk import Chunk, merged_type
+from dealdb.loader.chunk import Chunk, merged_type, without_nulls
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.deal_ids import IdEvidence
 from dealdb.loader.columns.fit import Fits
 from dealdb.loader.columns.headers import public_name
 from dealdb.loader.columns.money import MinorUnits, with_currency, with_default
 from dealdb.loader.columns.plan import ColumnPlan, NamedCurrency, Plan
-from dealdb.loader.columns.stage_flags import outcomes_in
+from dealdb.loader.columns.stage_flags import outcomes_in, stages_in
 from dealdb.loader.load_options import ColumnOptions
 from dealdb.model.pipeline import Kind
 from dealdb.model.schema import (
@@ -113,7 +113,7 @@ class Profile:
                 continue
             texts, declared = chunk.frame[header], chunk.types.get(header)
             if target == "stage":
-                self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True))
+                self.stages |= stages_in(texts)
             targets = (target, *self._others.get(header, ()))
             views = {self._view(header, each): each for each in targets}
             # all of them before the first takes in a cell
@@ -210,8 +210,7 @@ class Profile:
         is_encoded: bool,
     ) -> None:
         kind = self._known_type(target)
-        if kind is FieldType.TEXT or (not seen.types.isdisjoint({FieldType.TEXT}) and not kind):
-            seen.n_values += texts.len() - texts.null_count()
+        if seen.take_text(texts, kind, None if target == "probability" else declared):
             return
         form = plain_type(texts) if declared is None else None
         if form and seen.take_plain(texts, form, kind):
@@ -219,7 +218,7 @@ class Profile:
             return
         # what has its final form leaves no question open
         is_encoded = is_encoded and kind in (None, declared)
-        values = (texts if is_encoded else without_nothing(texts)).drop_nulls()
+        values = without_nulls(texts if is_encoded else without_nothing(texts))
         if values.is_empty():
             return
         seen.n_values += values.len()

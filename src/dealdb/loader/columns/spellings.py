@@ -10,7 +10,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.numbers import by_unique
-from dealdb.loader.chunk import Chunk
+from dealdb.loader.chunk import Chunk, without_nulls
 from dealdb.loader.columns.aliases import key_of
 from dealdb.loader.columns.headers import candidates_of, unknown_header
 from dealdb.loader.columns.plan import Plan
@@ -55,7 +55,7 @@ class _Names:
     def add(self, cells: pl.Series) -> None:
         if self.is_overfull:
             return
-        names = cells.drop_nulls().alias("name")
+        names = without_nulls(cells).alias("name")
         self.parts.append(_counted(names) if self.counts else _distinct(names))
         if sum(part.height for part in self.parts) > 2 * self.n_compact + _COMPACT:
             self.n_compact = self.found().height

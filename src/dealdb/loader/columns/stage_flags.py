@@ -28,6 +28,18 @@ _OF_TYPE = {
 _AROUND = re.compile(r"^(?:hs_?)?(?:is_?)?|_[0-9]+$|_c$")
 
 
+def stages_in(cells: pl.Series) -> dict[str, None]:
+    """
+    Stages of some rows, in the order of their first occurrence.
+
+    Examples
+    --------
+    >>> list(stages_in(pl.Series(["Lead", None, "Won", "Lead"])))
+    ['Lead', 'Won']
+    """
+    return dict.fromkeys(name for name in cells.unique(maintain_order=True) if name is not None)
+
+
 def outcomes_in(
     frame: pl.DataFrame, mapping: Mapping[str, str | None]
 ) -> Iterator[tuple[str, Kind]]:

@@ -32,4 +32,5 @@ def _without(chunk: Chunk) -> Chunk:
 
 
 def _is_filled(cells: pl.Series) -> pl.Series:
-    return (cells.str.strip_chars(BLANKS) != "").fill_null(value=False)
+    filled = cells.str.strip_chars(BLANKS) != ""
+    return filled.fill_null(value=False) if cells.null_count() else filled

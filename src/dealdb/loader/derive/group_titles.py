@@ -70,6 +70,8 @@ def titles(
     """
     frame = chunk.frame
     single = single_cells(frame)
+    if not single:
+        return []
     sure = {row for row in single if row + 1 in again}
     are_numbers = _is_number_or_empty(pl.Series(list(single.values()), dtype=pl.String))
     others = {
@@ -119,7 +121,8 @@ def sums_without_label(frame: pl.DataFrame) -> list[int]:
 
 
 def _is_filled(cells: pl.Series) -> pl.Series:
-    return (cells.str.strip_chars(BLANKS) != "").fill_null(value=False)
+    filled = cells.str.strip_chars(BLANKS) != ""
+    return filled.fill_null(value=False) if cells.null_count() else filled
 
 
 def _is_number_or_empty(cells: pl.Series) -> pl.Series:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.columns.deal_ids import are_plain
 from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.derive.derived_source import DerivedSource, kept
 
@@ -28,7 +29,10 @@ class WithPlainIds(DerivedSource):
         header = self._id_header(chunk.frame.columns)
         if header is None:
             return chunk
-        bad = chunk.frame[header].str.contains(_LISTS).fill_null(value=False)
+        ids = chunk.frame[header]
+        if are_plain(ids):
+            return chunk
+        bad = ids.str.contains(_LISTS).fill_null(value=False)
         return _without(chunk, header, bad) if bad.any() else chunk
 
     def _id_header(self, headers: Collection[str]) -> str | None:

@@ -8,7 +8,7 @@ among the rows, as in files that were put together.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -38,6 +38,10 @@ _SEVERAL_WORDS = r"\S\s+\S"
 # among names of several words a remark has more of them, in a table of so many columns
 _REMARK = r"\S\s+\S+\s+\S|:\s*\S+\s+\S|:$"
 _COLUMNS_OF_REMARKS = 4
+_COUNTS = [
+    pl.col("label").str.contains(pattern).sum().alias(pattern)
+    for pattern in (_SEVERAL_WORDS, _REMARK)
+]
 
 
 class WithoutSummaries(DerivedSource):
@@ -56,10 +60,10 @@ class WithoutSummaries(DerivedSource):
         if header is None or header in chunk.encoded:
             return chunk
         chunk = self._without_titles(chunk, header)
-        cells = chunk.frame[header].str.strip_chars()
-        summary = cells.str.contains(_SUMMARY).fill_null(value=False)
         rows = [
-            row for row in summary.arg_true().to_list() if _only_numbers(chunk.frame, row, header)
+            row
+            for row in _rows_that(chunk.frame, _says_sum(header))
+            if _only_numbers(chunk.frame, row, header)
         ]
         chunk = _set_aside(chunk, rows, header, _REJECTED)
         if self._id_header(chunk.frame.columns):
@@ -124,16 +128,15 @@ class _TextLines:
         pattern = self._pattern(frame.width, likely)
         if pattern is None:
             return chunk
-        first = frame.columns[0]
-        said = pl.any_horizontal(pl.col(header, first).str.contains(pattern)).alias("said")
-        lines = (alone & frame.select(said)["said"].fill_null(value=False)).arg_true().to_list()
+        lines = _lines(frame, alone, (header, frame.columns[0]), pattern)
         chunk = replace(chunk, rejects=_as_text_lines(chunk.rejects))
         return _set_aside(chunk, lines, header, _NO_DEAL)
 
     def _count(self, labels: pl.Series) -> None:
         self._n += labels.len()
-        self._n_spaced += int(labels.str.contains(_SEVERAL_WORDS).sum())
-        self._n_like_remarks += int(labels.str.contains(_REMARK).sum())
+        n_spaced, n_like_remarks = labels.to_frame("label").select(_COUNTS).row(0)
+        self._n_spaced += n_spaced
+        self._n_like_remarks += n_like_remarks
 
     def _pattern(self, width: int, likely: str) -> str | None:
         """What a cell has to be like that is a line of text, or None where nobody can tell."""
@@ -141,6 +144,27 @@ class _TextLines:
             return likely if self._n else None
         is_rare = 2 * self._n_like_remarks <= self._n
         return _REMARK if is_rare and width >= _COLUMNS_OF_REMARKS else None
+
+
+def _lines(
+    frame: pl.DataFrame, alone: pl.Series, headers: Collection[str], pattern: str
+) -> list[int]:
+    """Rows of a single cell that is a line of text."""
+    # most tables have none
+    if not alone.any():
+        return []
+    said = pl.any_horizontal(pl.col(list(headers)).str.contains(pattern)).alias("said")
+    return (alone & frame.select(said)["said"].fill_null(value=False)).arg_true().to_list()
+
+
+def _says_sum(header: str) -> pl.Expr:
+    return pl.col(header).str.strip_chars().str.contains(_SUMMARY)
+
+
+def _rows_that(frame: pl.DataFrame, say: pl.Expr) -> list[int]:
+    """Rows of which something is so."""
+    found = frame.select(say).to_series()
+    return found.fill_null(value=False).arg_true().to_list() if found.any() else []
 
 
 def _titles_among(rejects: Sequence[Reject], headers: Sequence[RowPlace]) -> list[Reject]:
@@ -189,7 +213,7 @@ def _as_text_line(reject: Reject) -> Reject:
 def _names_of_columns(frame: pl.DataFrame, label: str) -> list[int]:
     """Rows in which two cells or more are the names of their columns, and none is anything else."""
     rows = []
-    for row in (frame[label] == unmarked(label)).fill_null(value=False).arg_true().to_list():
+    for row in _rows_that(frame, pl.col(label) == unmarked(label)):
         cells = [(name, cell) for name, cell in frame.row(row, named=True).items() if cell]
         if len(cells) > 1 and all(unmarked(name) == cell.strip() for name, cell in cells):
             rows.append(row)

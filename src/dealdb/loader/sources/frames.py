@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 from polars import selectors
@@ -20,7 +21,7 @@ from dealdb.loader.sources.bounds.cells import check_cells, depth_of, parts_of, 
 from dealdb.loader.sources.bounds.parquet_pages import pages_of
 from dealdb.loader.sources.rows import Rows
 from dealdb.loader.sources.text_file import check_expansion, check_rows
-from dealdb.model.columns import encode_column, field_of
+from dealdb.model.columns import decimal_texts, encode_column, field_of
 from dealdb.model.schema import Field, FieldType, is_pattern
 
 # bytes of text in a chunk: a dictionary has a text once, of which each row makes one here
@@ -181,17 +182,25 @@ class ColumnarSource:
 
 def _chunk(given: pl.DataFrame, first: int) -> Chunk:
     patterns = {name: marked(name) for name in given.columns if is_pattern(name)}
-    frame = given.rename(patterns)
-    frame = frame.with_columns(each for each in map(_within_calendar, frame) if each is not None)
-    shown = frame.rename({name: header for header, name in patterns.items()})
+    # most frames need neither, and a query for each of them takes its time
+    frame = given.rename(patterns) if patterns else given
+    odd = [each for each in map(_within_calendar, frame) if each is not None]
+    frame = frame.with_columns(odd) if odd else frame
 
     def locate(rows: Sequence[int]) -> list[RowPlace]:
+        shown = frame.rename({name: header for header, name in patterns.items()})
         return [RowPlace(first + row, _row_as_json(shown, row)) for row in rows]
 
     types: dict[str, FieldType] = {}
+    kind: FieldType | None
     columns: dict[str, pl.Series] = {}
+    decimals = [each for each in frame if isinstance(each.dtype, pl.Decimal) and each.dtype.scale]
+    texts_of = {texts.name: texts for texts in decimal_texts(decimals)}
     for column in frame:
-        columns[column.name], kind = _as_texts(column)
+        if column.name in texts_of:
+            columns[column.name], kind = texts_of[column.name], FieldType.DECIMAL
+        else:
+            columns[column.name], kind = _as_texts(column)
         if kind:
             types[column.name] = kind
     encoded = {name for name, kind in types.items() if _is_encoded(frame[name], kind)}
@@ -208,10 +217,12 @@ def _within_calendar(column: pl.Series) -> pl.Series | None:
         return None
     unit = getattr(column.dtype, "time_unit", None)
     most = _LAST_SECOND * _A_SECOND[unit] if unit else _LAST_SECOND // 86_400
-    numbers = column.to_physical()
-    fits = numbers.is_between(-most, most)
-    if fits.all():
+    # a cast is no query, as to_physical is
+    numbers = column.cast(pl.Int64 if unit else pl.Int32)
+    lowest, highest = cast("int | None", numbers.min()), cast("int | None", numbers.max())
+    if lowest is None or highest is None or -most <= lowest <= highest <= most:
         return None
+    fits = numbers.is_between(-most, most)
     return (
         column.zip_with(fits, column.clear(len(column)))
         .cast(pl.String)
@@ -266,7 +277,7 @@ def _is_encoded(column: pl.Series, kind: FieldType) -> bool:
         case FieldType.INT | FieldType.DECIMAL | FieldType.BOOL:
             return True
         case FieldType.FLOAT:
-            return not column.is_infinite().any()
+            return _all_finite(column) or not column.is_infinite().any()
         case FieldType.DATE:
             return column.is_between(date.min, date.max).all()
     return False
@@ -287,7 +298,9 @@ def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
     if field.type is FieldType.FLOAT:
         # by way of text: 19.99 in 32 bits is no longer that in 64
         column = column.cast(pl.String) if dtype == pl.Float32 else column
-        return _floats_as_texts(column.cast(pl.Float64).fill_nan(None), field), FieldType.FLOAT
+        numbers = column.cast(pl.Float64)
+        numbers = numbers if _all_finite(numbers) else numbers.fill_nan(None)
+        return _floats_as_texts(numbers, field), FieldType.FLOAT
     if isinstance(dtype, pl.Datetime):
         # in its own zone, so that a date taken from it is the one that people there read
         pattern = "%Y-%m-%dT%H:%M:%S%.6f" + ("%:z" if dtype.time_zone else "")
@@ -296,12 +309,19 @@ def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
 
 
 def _floats_as_texts(column: pl.Series, field: Field) -> pl.Series:
+    if _all_finite(column):
+        return encode_column(column, field)
     finite = column.is_finite()
     if finite.all():
         return encode_column(column, field)
     # no field has infinity: it stays what it is, to be rejected at its place
     texts = encode_column(column.zip_with(finite, column.clear(len(column))), field)
     return texts.zip_with(finite, column.cast(pl.String))
+
+
+def _all_finite(column: pl.Series) -> bool:
+    """Whether all numbers are certainly finite: their sum is no query."""
+    return math.isfinite(column.sum())
 
 
 def _nested(column: pl.Series) -> pl.Series:

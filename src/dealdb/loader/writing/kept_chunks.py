@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, Source
 from dealdb.store.live.worker import Worker
 
 # what a reject takes beside its text
 _REJECT_BYTES = 500
+# of smaller files nothing is left to be read when the first chunk has come
+_LEAST_BYTES = 256 * 1024
 
 
 class HeldChunks:
@@ -43,8 +45,15 @@ class HeldChunks:
         return self._kept if self._left > 0 else self._source.chunks()
 
 
-def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, each read while the one before is used."""
+def ahead(source: Source) -> Iterator[Chunk]:
+    """The chunks of a source, each read while the one before is used; of a small one there is but one."""
+    chunks = source.chunks()
+    if (
+        0 < (source.rows_total or 0) <= ROWS_A_CHUNK
+        or 0 < (source.bytes_total or 0) <= _LEAST_BYTES
+    ):
+        yield from chunks
+        return
     with Worker("dealdb-read") as reader:
         coming = reader.submit(next, chunks, None)
         while chunk := coming.result():

@@ -7,7 +7,7 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ from dealdb.loader.writing.findings import Findings, repeated_lines
 from dealdb.loader.writing.kept_chunks import HeldChunks, ahead
 from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.row_moments import RowMoments
-from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
+from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender, make_ready
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
 from dealdb.store.history.confirm import Seen
@@ -151,7 +151,7 @@ class Load:
                 if sending:
                     # while the server is at the chunk before; the first ones are made as it takes them
                     if not self._options.dry_run:
-                        _make_ready(batches)
+                        make_ready(batches)
                     sending.result()
                 self._sender.declare(encoded.fields)
                 sending = worker.submit(
@@ -161,14 +161,19 @@ class Load:
             if sending:
                 sending.result()
             self._sender.arrive()
-            worker.submit(self._sender.tell).result()
             if self._missing:
+                worker.submit(self._sender.tell).result()
                 self._delete(self._missing, worker)
-            confirmed = worker.submit(self._store.confirm, self._since, self._options.promised)
-            self._since = confirmed.result()
+            self._since = worker.submit(self._confirm).result()
             self._tell_written()
         if self._trail:
             self._trail.end(self._store)
+
+    def _confirm(self) -> Position:
+        if not self._missing:
+            # what is deleted comes behind it, else it needs no turn of its own
+            self._sender.tell()
+        return self._store.confirm(self._since, self._options.promised)
 
     def _tell_written(self) -> None:
         if self._settling:
@@ -247,7 +252,7 @@ class Load:
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         kept = HeldChunks(self._source, 4 * KEPT_BYTES if small else 0)
         self._again = kept.again
-        for chunk in ahead(self._source.chunks()):
+        for chunk in ahead(self._source):
             self._look_at(chunk)
             self._meter.checked(chunk)
             kept.add(chunk)
@@ -391,9 +396,3 @@ class Load:
         found = (*self._plan.joins(), *self._findings.notes(), *self._sender.notes)
         notes = (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
         return tuple(map(unmarked, notes))
-
-
-def _make_ready(batches: Sequence[Batch]) -> None:
-    for batch in batches:
-        if batch.likely_new:
-            batch.make_ready()

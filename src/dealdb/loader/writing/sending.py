@@ -284,6 +284,13 @@ class Sender:
         return self._trail.mark(piece, place, progressed)
 
 
+def make_ready(batches: Sequence[Batch]) -> None:
+    """Do what of sending new deals needs no server."""
+    for batch in batches:
+        if batch.likely_new:
+            batch.make_ready()
+
+
 def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
     """Steps that go to the server together."""
     for adds, some in groupby(steps, key=lambda step: step.adds):

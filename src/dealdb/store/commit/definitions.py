@@ -11,7 +11,7 @@ from dealdb.errors import StoreDamaged, StoreError
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
 from dealdb.store.bounds.wall import Reading, number_in
-from dealdb.store.commit.change import Change, Condition, version_of
+from dealdb.store.commit.change import Change, Condition, Reply, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format
 
@@ -158,7 +158,7 @@ class Definitions:
 
         Cost
         ----
-        None when there is nothing to change, else two round trips.
+        None when there is nothing to change, else one round trip.
         """
         wanted = list(fields)
         with self._writers.beforehand():
@@ -231,7 +231,7 @@ class Definitions:
 
         Cost
         ----
-        None when there is nothing to change, else two round trips.
+        None when there is nothing to change, else one round trip.
         """
         with self._writers.beforehand():
             self._until_done(lambda: self._pipeline_change(change(self.pipeline)))
@@ -243,7 +243,7 @@ class Definitions:
 
         Cost
         ----
-        Two round trips; one when it is the one in force.
+        One round trip; another where somebody has replaced it since it was last seen.
         """
         if not self._known.schema_version:
             self.declare([])
@@ -278,11 +278,27 @@ class Definitions:
             if wanted is None:
                 return
             begins = not self.exist
-            self._writers.commit(wanted)
-            self._refresh()
+            reply = self._writers.commit(wanted)
+            if reply.status == "ok":
+                self._cached = self._with(wanted, reply)
+            else:
+                self._refresh()
             if begins and self.on_begin:
                 self.on_begin()
         raise self._never_settled()
+
+    def _with(self, done: Change, reply: Reply) -> Defined:
+        """The definitions with one that was just put in force; the other is as it was last seen."""
+        self._writers.knows(reply.counts[0])
+        known, text = self._known, done.payload
+        data = text.encode() if isinstance(text, str) else text
+        if done.kind == "schema":
+            schema = Schema.from_json(data)
+            return replace(known, schema=schema, schema_version=version_of(data), schema_text=data)
+        pipeline = Pipeline.from_json(data)
+        return replace(
+            known, pipeline=pipeline, pipeline_version=version_of(data), pipeline_text=data
+        )
 
     def _never_settled(self) -> StoreError:
         where, name = self._link.settings.where, self._keys.collection

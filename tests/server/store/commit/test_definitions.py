@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dealdb.connection import Link
 from dealdb.model.pipeline import Kind, Pipeline, Stage
+from dealdb.model.schema import Field, FieldType
 from dealdb.store import Store
 
 ONE = Pipeline((Stage("Lead", Kind.OPEN), Stage("Done", Kind.WON)))
@@ -26,3 +29,33 @@ def test_a_pipeline_is_set_again_after_another_process_has_changed_it(
     store.set_pipeline(pipeline)
     other.set_pipeline(pipeline)
     assert link.call("HGET", "deals:meta", "seq") == seq
+
+
+def _n_calls(link: Link, name: str) -> int:
+    found = re.search(rf"cmdstat_{name}:calls=(\d+)", link.call("INFO", "commandstats").decode())
+    return int(found[1]) if found else 0
+
+
+def test_what_was_just_put_in_force_is_not_read_again(link: Link) -> None:
+    store = Store(link)
+    store.look()
+    link.call("CONFIG", "RESETSTAT")
+    schema = store.declare([Field("seats", FieldType.INT)])
+    pipeline = store.redefine(lambda _: ONE)
+    assert "seats" in schema
+    assert pipeline == ONE
+    # the script reads once for each of the two commits
+    assert _n_calls(link, "hmget") == 2
+    later = Store(link)
+    assert (later.schema(), later.pipeline()) == (schema, ONE)
+
+
+def test_what_another_process_has_put_in_force_meanwhile_stays(link: Link) -> None:
+    store, other = Store(link), Store(link)
+    store.set_pipeline(ONE)
+    other.declare([Field("seats", FieldType.INT)])
+    schema = store.declare([Field("region", FieldType.TEXT)])
+    assert {"seats", "region"} <= {field.name for field in schema.fields}
+    other.set_pipeline(OTHER)
+    store.declare([Field("team", FieldType.TEXT)])
+    assert store.redefine(lambda now: now.covering(["Later"])).names(Kind.WON) == ["Signed"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dealdb.loader.columns.deal_ids import are_plain
 from recorder import Recorder
 
 ROUNDED = "ids in 'id' that a spreadsheet has rounded"
@@ -103,3 +104,23 @@ def test_texts_stay_what_they_are(store: Recorder, tmp_path: Path) -> None:
     assert set(store.deals) == {"1.0", "1e3", "{3F-1}"}
     store.load_text(tmp_path, "id\n[5]\n1.0\n")
     assert {"[5]", "1.0"} <= set(store.deals)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None, "", "7.0", " D1", "D1\u200b", "006A0000012abcd", "1234567890123456", '="7"', "[1]", "1E+15", "D\u00e91",
+        "D 1",
+    ],
+)  # fmt: skip
+def test_ids_in_which_something_may_be_found_are_not_plain(odd: str | None) -> None:
+    assert are_plain(pl.Series(["D1", "D-2_b"]))
+    assert not are_plain(pl.Series(["D1", odd], dtype=pl.String))
+
+
+def test_no_ids_are_not_plain() -> None:
+    assert not are_plain(pl.Series([], dtype=pl.String))
+
+
+def test_many_ids_are_looked_at_by_polars() -> None:
+    assert not are_plain(pl.Series(["D1"]).new_from_index(0, 20_000))
