@@ -723,20 +723,6 @@ MUTANTS = [
         "tests/server/store/history/index",
     ),
     Mutant(
-        "rows of another row group are taken",
-        "archive/lookup/row_groups.py",
-        "len(edges) < 2 or last >= edges[1] or ",
-        "len(edges) < 2 or ",
-        "tests/unit/store/archive/lookup/test_row_groups.py",
-    ),
-    Mutant(
-        "chunks that are divided in another way are read as one",
-        "archive/lookup/row_groups.py",
-        "all(each.element and each.starts[group : group + 2] == edges for each in layouts)",
-        "all(each.element for each in layouts)",
-        "tests/unit/store/archive/lookup/test_row_groups.py",
-    ),
-    Mutant(
         "of pieces that are read together, all have the entries of the first",
         "archive/lookup/pieces.py",
         "            begins += piece.head.height(piece.number)\n",

@@ -1,5 +1,5 @@
 """
-Thrift's compact form, in which Parquet writes its headers: read as fields by number, without the texts, and written.
+Thrift's compact form, in which Parquet writes its headers: fields by number, and nothing of texts.
 
 Its specification is
 `thrift-compact-protocol.md <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>`_. What
@@ -8,14 +8,13 @@ is damaged raises one of many errors, mostly IndexError and ValueError: callers 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from mmap import mmap
 from typing import Any, TypeAlias
 
 _MOST_LEVELS = 12
 # types of the compact form
-_TRUE, _FALSE, _BYTE, _I16, I32, I64, _DOUBLE, BINARY, LIST, _SET, _MAP, STRUCT = range(1, 13)
-_NUMBERS = (I32, I64)
+_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+_NUMBERS = (_I32, _I64)
 Fields: TypeAlias = dict[int, Any]
 Data: TypeAlias = bytes | mmap
 
@@ -54,17 +53,17 @@ def struct_at(data: Data, at: int, level: int = 0) -> tuple[Fields, int]:
 
 
 def _value(data: Data, at: int, kind: int, level: int) -> tuple[Any, int]:
-    if kind in (_I16, I32, I64):
+    if kind in (_I16, _I32, _I64):
         return _signed(data, at)
-    if kind == BINARY:
+    if kind == _BINARY:
         size, at = _unsigned(data, at)
         # a slice would be short where the text ends before
         if at + size > len(data):
             raise IndexError
         return None, at + size
-    if kind == STRUCT:
+    if kind == _STRUCT:
         return struct_at(data, at, level + 1)
-    if kind in (LIST, _SET):
+    if kind in (_LIST, _SET):
         return _list(data, at, level)
     if kind in (_BYTE, _TRUE, _FALSE):
         return data[at], at + 1
@@ -109,51 +108,3 @@ def _unsigned(data: Data, at: int) -> tuple[int, int]:
 def _signed(data: Data, at: int) -> tuple[int, int]:
     number, at = _unsigned(data, at)
     return (number >> 1) ^ -(number & 1), at
-
-
-def numbered(number: int) -> bytes:
-    r"""
-    A number, as it is written.
-
-    Examples
-    --------
-    >>> numbered(3), numbered(-1), numbered(100)
-    (b'\x06', b'\x01', b'\xc8\x01')
-    """
-    return _size((number << 1) ^ (number >> 63))
-
-
-def _size(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes((*found, number))
-
-
-def written(fields: Fields) -> bytes:
-    """
-    A structure of these fields, whose values are written already; each with its kind.
-
-    Examples
-    --------
-    >>> struct_at(written({1: (I32, numbered(3)), 4: (LIST, listed(I32, [numbered(5)]))}), 0)
-    ({1: 3, 4: [5]}, 6)
-    """
-    parts, before = [], 0
-    for number, (kind, value) in sorted(fields.items()):
-        parts += [bytes(((number - before) << 4 | kind,)), value]
-        before = number
-    return b"".join((*parts, b"\0"))
-
-
-def listed(kind: int, values: Sequence[bytes]) -> bytes:
-    """A list of values of a kind, which are written already."""
-    n = len(values)
-    head = bytes((n << 4 | kind,)) if n < 15 else bytes((0xF0 | kind,)) + _size(n)
-    return b"".join((head, *values))
-
-
-def lettered(text: bytes) -> bytes:
-    """A text, as it is written."""
-    return _size(len(text)) + text

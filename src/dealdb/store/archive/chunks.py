@@ -23,9 +23,8 @@ from dealdb.errors import ServerRefused, StoreDamaged
 from dealdb.model.schema import Schema
 from dealdb.store.archive.chunk_cache import CachedChunks, ChunkCache
 from dealdb.store.archive.digest import checked_digest, digest_of, is_whole
-from dealdb.store.archive.lookup.row_groups import run_of
 from dealdb.store.archive.string_keys import is_wrong_type
-from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of, runs_of, typed
+from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, parts_of, rows_of, runs_of, typed
 from dealdb.store.bounds.room import check_rows
 from dealdb.store.bounds.wall import Reading, whole
 from dealdb.store.keys import Keys
@@ -157,13 +156,12 @@ class Columns:
             return None
 
         def decode() -> dict[int, list[object]]:
-            columns = self._together(blobs, runs) or [*self._run(blobs, runs).values()]
+            columns = parts_of(blobs, _spans_of(runs), runs.values())
             places = columns[0].to_list()
             if deal_id not in places:
                 return {}
             place = places.index(deal_id)
-            # one value of each column: to give all of them their types takes longer than to unpack them; and as a list
-            # of one, since a list of texts that is taken by its place is a Series
+            # as a list of one, since a list of texts that is taken by its place is a Series
             return {
                 rows[place]: [
                     typed(column.slice(place, 1), self.schema[name]).to_list()[0]
@@ -185,15 +183,6 @@ class Columns:
         self, blobs: Mapping[str, bytes], runs: Mapping[str, list[_Run]]
     ) -> dict[str, pl.Series]:
         return runs_of(blobs, _spans_of(runs), {self.schema[n]: some for n, some in runs.items()})
-
-    def _together(
-        self, blobs: Mapping[str, bytes], runs: Mapping[str, list[_Run]]
-    ) -> list[pl.Series] | None:
-        """The columns of a run, by one query; None where it takes several."""
-        if any(len(some) > 1 for some in runs.values()):
-            return None
-        [(_, first, last)] = next(iter(runs.values()))
-        return run_of(blobs, [digest for [(digest, _, _)] in runs.values()], first, last)
 
     def have_rows(self, names: Iterable[str], first: int, n: int) -> bool:
         """Whether they have the chunks of these rows of these columns."""

@@ -39,13 +39,13 @@ def columns_of(
     ValueError
         If they are not what dealdb writes; Polars raises errors of its own.
     """
-    packed = check_extents(_extents(blobs), map(len, blobs.values()))
+    packed = _check(_extents(blobs), map(len, blobs.values()))
     found: dict[str, pl.Series] = {}
     for fields in _in_groups(digests):
         # a group together: Polars divides the files among its threads
         scans = [pl.scan_parquet([blobs[each] for each in digests[field]]) for field in fields]
         columns = [each.to_series() for each in pl.collect_all(scans)]
-        check_unpacked([*found.values(), *columns], packed)
+        _check_texts([*found.values(), *columns], packed)
         for field, column in zip(fields, columns, strict=True):
             found[field.name] = typed(column, field)
     return {f.name: found[f.name] if some else typed(pl.Series(), f) for f, some in digests.items()}
@@ -109,29 +109,36 @@ def runs_of(
     runs
         For each field chunks, and the first and the last place in each.
     """
+    columns = parts_of(blobs, spans, runs.values())
+    return {f.name: typed(column, f) for f, column in zip(runs, columns, strict=True)}
+
+
+def parts_of(
+    blobs: Mapping[str, bytes],
+    spans: Mapping[str, tuple[int, int]],
+    runs: Iterable[Sequence[tuple[str, int, int]]],
+) -> list[pl.Series]:
+    """The same, in the types that they have in the chunks: to give some thousand cells their own takes longer."""
     found = _parts(blobs, spans)
 
     def part(digest: str, first: int, last: int) -> pl.Series:
         return found[digest].slice(first - spans[digest][0], last - first + 1)
 
-    return {
-        field.name: typed(pl.concat([part(*run) for run in wanted]), field)
-        for field, wanted in runs.items()
-    }
+    return [pl.concat([part(*run) for run in wanted]) for wanted in runs]
 
 
 def _parts(
     blobs: Mapping[str, bytes], spans: Mapping[str, tuple[int, int]]
 ) -> dict[str, pl.Series]:
     """What lies between the first and the last place in each chunk."""
-    packed = check_extents(_extents(blobs), map(len, blobs.values()))
+    packed = _check(_extents(blobs), map(len, blobs.values()))
     # a part of one row group each: to hand it to another thread takes longer than to read it
     scans = [
         pl.scan_parquet(blobs[digest], parallel="none").slice(first, last - first + 1)
         for digest, (first, last) in spans.items()
     ]
     found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
-    check_unpacked(found.values(), packed)
+    _check_texts(found.values(), packed)
     if any(len(found[digest]) != last - first + 1 for digest, (first, last) in spans.items()):
         msg = "a chunk of fewer rows"
         raise ValueError(msg)
@@ -152,13 +159,13 @@ def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
     ValueError
         If it has others, or is not what dealdb writes.
     """
-    packed = check_extents([extent_of(blob)], [len(blob)])
+    packed = _check([extent_of(blob)], [len(blob)])
     scan = pl.scan_parquet(blob)
     if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
         msg = f"a chunk has other rows than {n_rows}"
         raise ValueError(msg)
     found = scan.collect().to_series()
-    check_unpacked([found], packed)
+    _check_texts([found], packed)
     return found
 
 
@@ -178,7 +185,7 @@ def _extents(blobs: Mapping[str, bytes]) -> list[Extent]:
     return [_EXTENTS.get(digest) or extent_of(blob) for digest, blob in blobs.items()]
 
 
-def check_extents(extents: Iterable[Extent], sizes: Iterable[int]) -> int:
+def _check(extents: Iterable[Extent], sizes: Iterable[int]) -> int:
     """Refuse what unpacks to far more than it is; returns the bytes that it is."""
     packed = unpacked = n_values = 0
     for extent, size in zip(extents, sizes, strict=True):
@@ -199,8 +206,7 @@ def _check_shape(extent: Extent) -> None:
         raise ValueError(msg)
 
 
-def check_unpacked(columns: Iterable[pl.Series], packed: int) -> None:
-    """Refuse texts that are far longer than what they were unpacked from; ``packed`` is that of ``check_extents``."""
+def _check_texts(columns: Iterable[pl.Series], packed: int) -> None:
     # views of one text may be many: they take nothing until each is a text of its own
     total = n = 0
     for column in columns:

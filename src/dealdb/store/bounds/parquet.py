@@ -8,13 +8,13 @@ raises one of many errors: callers are behind a wall.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from dealdb.formats.headers.thrift import Fields, struct_at
 
-MAGIC = b"PAR1"
+_MAGIC = b"PAR1"
 # each text after the first may repeat the one before it: some bytes stand for gigabytes. Polars never writes it
 _DELTA_BYTE_ARRAY = 7
 # row groups may share their pages: walking them all would take as long as their product
@@ -55,19 +55,16 @@ def extent_of(blob: bytes) -> Extent:
     >>> extent_of(file.getvalue())[:3]
     (3, 1, 3)
     """
-    footer = footer_of(blob)[0]
+    if not (blob.startswith(_MAGIC) and blob.endswith(_MAGIC)):
+        msg = "not a Parquet file"
+        raise ValueError(msg)
+    begins = len(blob) - 8 - int.from_bytes(blob[-8:-4], "little")
+    if begins < 0:
+        msg = "a footer before the beginning"
+        raise ValueError(msg)
+    footer, _ = struct_at(blob, begins)
     groups: list[Fields] = footer.get(4, [])
     every = (page for group in groups for chunk in group[1] for page in _pages(blob, chunk[3]))
-    return _extent(footer, every)
-
-
-def extent_of_column(blob: bytes, footer: Fields, column: Fields) -> Extent:
-    """The same as far as one column of one row group is unpacked, which is none of others."""
-    return _extent(footer, _pages(blob, column))
-
-
-def _extent(footer: Fields, every: Iterable[tuple[int, int]]) -> Extent:
-    groups: list[Fields] = footer.get(4, [])
     pages = list(islice(every, _MOST_PAGES + 1))
     if len(pages) > _MOST_PAGES:
         msg = "more pages than a chunk has"
@@ -80,21 +77,11 @@ def _extent(footer: Fields, every: Iterable[tuple[int, int]]) -> Extent:
     )
 
 
-def footer_of(blob: bytes) -> tuple[Fields, int]:
-    """What the footer of a file says, and where it begins."""
-    if not (blob.startswith(MAGIC) and blob.endswith(MAGIC)):
-        msg = "not a Parquet file"
-        raise ValueError(msg)
-    begins = len(blob) - 8 - int.from_bytes(blob[-8:-4], "little")
-    if begins < 0:
-        msg = "a footer before the beginning"
-        raise ValueError(msg)
-    return struct_at(blob, begins)[0], begins
-
-
 def _pages(blob: bytes, column: Fields) -> Iterator[tuple[int, int]]:
     """Values and unpacked bytes of each page of a column."""
-    at, ends = span_of(column)
+    at = column.get(11) or column[9]
+    at = min(at, column[9])
+    ends = at + column[7]
     if at < 0 or ends > len(blob):
         msg = "pages outside of the file"
         raise ValueError(msg)
@@ -110,9 +97,3 @@ def _pages(blob: bytes, column: Fields) -> Iterator[tuple[int, int]]:
             raise ValueError(msg)
         yield n_values, unpacked
         at = body + packed
-
-
-def span_of(column: Fields) -> tuple[int, int]:
-    """Where the pages of a column of a row group begin and end; that of its dictionary is the first."""
-    begins = min(column.get(11) or column[9], column[9])
-    return begins, begins + column[7]
