@@ -2247,7 +2247,7 @@ MUTANTS = [
     ),
     Mutant(
         "rows of partitions that were laid out anew are told as they lie",
-        "../query/index/row_orders.py",
+        "../query/index/rows/row_orders.py",
         "return self.orders.in_frame(np.array(rows, np.int64)).tolist(), scores",
         "return rows, scores",
         PARTED_INDEX,

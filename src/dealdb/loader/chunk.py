@@ -197,7 +197,8 @@ def marked(header: str) -> str:
     >>> marked("^amount$") == "^amount$", marked("Amount")
     (False, 'Amount')
     """
-    return header + _MARK if is_pattern(header) else header
+    # one more where it has some of its own, which stay
+    return _BEHIND_A_PATTERN.sub(2 * _MARK, header) + _MARK if is_pattern(header) else header
 
 
 def unmarked(text: str) -> str:

@@ -13,17 +13,9 @@ from dataclasses import field as filled
 
 import polars as pl
 
+from dealdb.loader.cells.fitting import Look, counts, counts_of_few, simple_texts
 from dealdb.loader.columns.aliases import WEAK, Candidate, key_of
 from dealdb.loader.columns.deal_ids import BLANKS
-from dealdb.loader.columns.fitting import (
-    DATES,
-    NAMED_CURRENCY,
-    NUMBERED_ID,
-    NUMBERS,
-    counts,
-    counts_of_few,
-    simple_texts,
-)
 from dealdb.loader.columns.headers import (
     CLOSE_DATE,
     LOST_DATE,
@@ -37,7 +29,17 @@ from dealdb.loader.columns.headers import (
 _MOST_NUMBERED = 200_000
 # fields in which a name is better than an id
 _NAMES = ("company", "owner", "source", "loss_reason")
-_JUDGED = frozenset((*DATES, *NUMBERS, *_NAMES, "currency", "name", "id"))
+_DATES = ("created", "updated", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE)
+_NUMBERS = ("amount", "probability")
+_JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
+_LOOKS = {
+    **dict.fromkeys(_DATES, Look.DAY),
+    **dict.fromkeys(_NUMBERS, Look.NUMBER),
+    "currency": Look.CURRENCY,
+    "name": Look.NAME,
+    "id": Look.CODE,
+    "stage": Look.STAGE,
+}
 # the outcome in Dynamics, and elsewhere the state in an address
 _STATE_CODE = "statecode"
 # names at the beginning of a list, which are what everybody would take
@@ -134,7 +136,8 @@ class Fits:
             return
         # all in one go: of a few cells each expression on its own would cost more than the cells
         found = frame.select(
-            counts(frame, header, self._rule(header, field)) for header, field in left
+            counts(frame, header, self._look(header, field)).alias(f"{header}\0{field}")
+            for header, field in left
         )
         for pair, counted in zip(left, found.row(0), strict=True):
             self._cells[pair].add(*counted)
@@ -144,14 +147,16 @@ class Fits:
         texts = simple_texts(frame[header]) if frame.height <= _FIRST_ROWS else None
         if texts is None:
             return False
-        self._cells[header, field].add(*counts_of_few(texts, self._rule(header, field)))
+        self._cells[header, field].add(*counts_of_few(texts, self._look(header, field)))
         return True
 
-    def _rule(self, header: str, field: str) -> str:
-        """By which the cells of a column are judged."""
+    def _look(self, header: str, field: str) -> Look:
+        """What the cells of a column should look like."""
         if self._has_rival_name(field):
-            return NAMED_CURRENCY
-        return NUMBERED_ID if field == "id" and not _is_name(header) else field
+            return Look.SURE_CURRENCY
+        if field == "id" and not _is_name(header):
+            return Look.NUMBERED
+        return _LOOKS.get(field, Look.NO_ID)
 
     def open_pairs(self) -> Iterator[tuple[str, str]]:
         """Columns with a field that they may still turn out not to be."""
@@ -278,7 +283,7 @@ def _place_of(header: str, field: str) -> float:
 
 def _is_other(target: str | None, header: str) -> bool:
     """Whether a column is another field that its header stands for as well, or a date, which may go to either."""
-    return target in DATES or any(one.field == target for one in candidates_of(header))
+    return target in _DATES or any(one.field == target for one in candidates_of(header))
 
 
 def _is_name(header: str) -> bool:

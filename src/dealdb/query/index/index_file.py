@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from dealdb.query.index.id_order import IdOrder
 from dealdb.query.index.last_used import LastUsed
+from dealdb.query.index.rows.id_order import IdOrder
 from dealdb.query.index.token_index import MOST_SETS, Categories, Labels, TokenIndex
 from dealdb.query.index.vocabulary import Vocabulary
 

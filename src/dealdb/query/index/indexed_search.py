@@ -17,7 +17,7 @@ import polars as pl
 from dealdb.query.index.by_postings import ByPostings
 from dealdb.query.index.joined_texts import JoinedTexts
 from dealdb.query.index.matching import Matches, Postings, matches_of
-from dealdb.query.index.row_bits import are_in, bits_of, rows_of
+from dealdb.query.index.rows.row_bits import are_in, bits_of, rows_of
 from dealdb.query.index.token_index import PLACE_BITS, TokenIndex
 from dealdb.query.index.vocabulary import WHOLE
 from dealdb.query.results.by_id import in_order

@@ -14,7 +14,7 @@ import polars as pl
 from dealdb.query.index.indexed_search import IndexedSearch
 from dealdb.query.index.joined_texts import JoinedTexts
 from dealdb.query.index.last_used import LastUsed
-from dealdb.query.index.row_orders import RelaidSearch, RowOrders
+from dealdb.query.index.rows.row_orders import RelaidSearch, RowOrders
 from dealdb.query.results.by_id import ids_of
 
 if TYPE_CHECKING:

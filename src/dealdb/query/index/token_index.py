@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealdb.query.index.id_order import IdOrder
 from dealdb.query.index.last_used import LastUsed
+from dealdb.query.index.rows.id_order import IdOrder
 from dealdb.query.index.vocabulary import Vocabulary
 from dealdb.query.results.spelling import letters_of_patterns
 from dealdb.query.results.words import folded, tokens_of

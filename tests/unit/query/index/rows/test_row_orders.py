@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from hypothesis import given
 
-from dealdb.query.index.row_orders import RowOrders
+from dealdb.query.index.rows.row_orders import RowOrders
 from search_cases import seeds
 
 

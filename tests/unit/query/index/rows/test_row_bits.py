@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealdb.query.index.row_bits import are_in, bits_of, rows_of
+from dealdb.query.index.rows.row_bits import are_in, bits_of, rows_of
 
 # of a word of bits each, too
 SPARSE = st.lists(st.integers(0, 2_000), max_size=20).map(

@@ -7,27 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dealdb.loader.columns.fitting import (
-    DATES,
-    NAMED_CURRENCY,
-    NUMBERED_ID,
-    NUMBERS,
-    counts,
-    counts_of_few,
-    simple_texts,
-)
+from dealdb.loader.cells.fitting import Look, counts, counts_of_few, simple_texts
 
-_FIELDS = (
-    *DATES,
-    *NUMBERS,
-    "currency",
-    "name",
-    "id",
-    "stage",
-    "owner",
-    NAMED_CURRENCY,
-    NUMBERED_ID,
-)
 _PARTS = (
     "2026", "-", "01", "31", "/", ".", " ", "\n", "\t", "\x1c", "\x0b", "USD", "$", "5", "1,250.00", "e+3", "k", "yes",
     "0", "n/a", "Acme", "OPP", "001", "006A0000012abcd", "deal_", "T", "12:30", "NA", "\\n", "_", "(", ")", "%",
@@ -39,14 +20,14 @@ _CELLS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("field", _FIELDS)
+@pytest.mark.parametrize("look", Look)
 @given(cells=st.lists(_CELLS, max_size=8))
 @example(cells=["12345678\n", "USD\n", "2026-01\n"])
-def test_few_cells_are_counted_as_many(field: str, cells: list[str | None]) -> None:
+def test_few_cells_are_counted_as_many(look: Look, cells: list[str | None]) -> None:
     frame = pl.DataFrame({"c": cells}, schema={"c": pl.String})
     texts = simple_texts(frame["c"])
     assert texts is not None
-    assert counts_of_few(texts, field) == tuple(frame.select(counts(frame, "c", field)).row(0)[0])
+    assert counts_of_few(texts, look) == tuple(frame.select(counts(frame, "c", look)).row(0)[0])
 
 
 @pytest.mark.parametrize("cell", ["Zoë", "٣", "x" * 101, "\u00a0"])
