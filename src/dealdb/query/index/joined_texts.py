@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 
 from dealdb.query.filters.operands import column
-from dealdb.query.results.search import rows_with_all
-from dealdb.query.results.spelling import as_patterns_read
+from dealdb.query.results.spelling import as_patterns_read, rows_that_match
 
 # no part of any word
 _BETWEEN = "\n"
@@ -56,4 +55,5 @@ class JoinedTexts:
     ) -> pl.Series:
         """Those of some of its rows whose texts may have all words, as ``rows_with_all`` says."""
         places = pl.Series(np.searchsorted(self.rows.to_numpy(), rows.to_numpy()), dtype=pl.UInt32)
-        return self.rows[rows_with_all(self.texts, places, words, typos=typos, whole=whole)]
+        some = self.texts if len(rows) == len(self.rows) else self.texts[places]
+        return rows_that_match(some, rows, words, typos=typos, whole=whole)

@@ -16,16 +16,13 @@ from typing import NamedTuple, Protocol
 import polars as pl
 
 from dealdb.errors import QueryError
-from dealdb.query.filters.comparisons import text_test
-from dealdb.query.filters.operands import column, computed
 from dealdb.query.results.by_id import best_rows, ids_of, parts_in_order
 from dealdb.query.results.rows import ADDED, FOUND_IN, HIGHLIGHT, SCORE
-from dealdb.query.results.spelling import as_patterns_read
+from dealdb.query.results.spelling import as_patterns_read, rows_that_match
 from dealdb.query.results.words import (
     Token,
     begins_with_typo,
     is_covered,
-    pattern,
     takes_typos,
     tokens_of,
 )
@@ -272,27 +269,13 @@ def rows_with_all(
     if len(rows) <= _FEW and _are_short(texts[rows]):
         return rows
     some = texts if len(rows) == texts.height else texts[rows]
-    here = as_patterns_read(some)
-    # each word is looked for where the ones before it were found
-    for word in words:
-        found = [
-            _with_one(name, dtype, pattern(word, typos=typos, whole=whole))
-            for name, dtype in here.schema.items()
-        ]
-        have = here.select(pl.any_horizontal(found)).to_series()
-        rows, here = rows.filter(have), here.filter(have)
-    return rows
+    return rows_that_match(as_patterns_read(some), rows, words, typos=typos, whole=whole)
 
 
 def _are_short(texts: pl.DataFrame) -> bool:
     """Whether some texts are looked at word by word as soon as by patterns, which then say the same."""
     given = [*filter(None, chain.from_iterable(texts.iter_rows()))]
     return sum(map(len, given)) <= _FEW_LETTERS and all(map(is_covered, given))
-
-
-def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
-    item = computed(column(name), dtype, 0)
-    return text_test(item, lambda texts: texts.str.contains(pattern)).fill_null(value=False)
 
 
 def hits_of(

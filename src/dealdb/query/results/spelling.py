@@ -1,13 +1,15 @@
-"""Texts as patterns read them: letters that these don't know are written as what they fold to."""
+"""Texts as patterns read them, with letters that these don't know written as what they fold to; and what they find."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import polars as pl
 
-from dealdb.query.filters.operands import column
-from dealdb.query.results.words import covered, folded
+from dealdb.query.filters.comparisons import text_test
+from dealdb.query.filters.operands import column, computed
+from dealdb.query.results.words import covered, folded, pattern
 
 # letters of Chinese, each of which folds to itself
 _IDEOGRAPHS = r"\x{3400}-\x{9fff}"
@@ -28,6 +30,26 @@ def as_patterns_read(texts: pl.DataFrame) -> pl.DataFrame:
         return texts
     columns = zip(texts, have_others, strict=True)
     return pl.DataFrame([_respelled(each) if others else each for each, others in columns])
+
+
+def rows_that_match(
+    here: pl.DataFrame, rows: pl.Series, words: Sequence[str], *, typos: bool, whole: bool
+) -> pl.Series:
+    """Those of some rows, whose texts ``here`` are ``as_patterns_read``, in which patterns find all words."""
+    # each word is looked for where the ones before it were found
+    for word in words:
+        found = [
+            _with_one(name, dtype, pattern(word, typos=typos, whole=whole))
+            for name, dtype in here.schema.items()
+        ]
+        have = here.select(pl.any_horizontal(found)).to_series()
+        rows, here = rows.filter(have), here.filter(have)
+    return rows
+
+
+def _with_one(name: str, dtype: pl.DataType, wanted: str) -> pl.Expr:
+    item = computed(column(name), dtype, 0)
+    return text_test(item, lambda texts: texts.str.contains(wanted)).fill_null(value=False)
 
 
 def _has_others(name: str, dtype: pl.DataType) -> pl.Expr:

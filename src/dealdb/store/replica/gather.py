@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -57,16 +57,10 @@ class Gathered:
                     self.stamps.pop(row, None)
             elif kind == "set":
                 # the commit script stamps what it changes in deals that were there before
-                sizes = list(map(len, rows[part]))
-                before = chain.from_iterable(map(repeat, heights[part], sizes))
-                when = chain.from_iterable(map(repeat, times_ms[part], sizes))
-                self.stamps.update(
-                    {
-                        row: ms // 1000
-                        for row, height, ms in zip(places, before, when, strict=True)
-                        if row < height
-                    }
-                )
+                for own, height, ms in zip(rows[part], heights[part], times_ms[part], strict=True):
+                    are_old = max(own, default=0) < height
+                    before = own if are_old else [row for row in own if row < height]
+                    self.stamps.update(dict.fromkeys(before, ms // 1000))
 
     def _put_cells(self, fields: list[str], changes: list[_Change], rows: list[int]) -> None:
         given = [
