@@ -1022,7 +1022,7 @@ class DealDatabase:
 
         Cost
         ----
-        Three or four round trips, 6 to 9 ms at 1,000,000 deals, and 2 to 3 ms for each bulk commit that has changed the
+        Three or four round trips, 5 to 7 ms at 1,000,000 deals, and 1 to 2 ms for each bulk commit that has changed the
         deal; the first call of a process, and the first one after a checkpoint, takes two or three more. Where an index
         of the history is damaged: a read of all of it.
 

@@ -9,8 +9,8 @@ from operator import or_
 import polars as pl
 
 from dealdb.loader.chunk import Chunk
-from dealdb.loader.columns.deal_ids import BLANKS
 from dealdb.loader.derive.derived_source import DerivedSource, kept
+from dealdb.loader.derive.group_titles import is_filled
 
 _OF_SHEETS = ("csv", "tsv", "xlsx")
 
@@ -25,12 +25,7 @@ class WithoutBlankRows(DerivedSource):
 def _without(chunk: Chunk) -> Chunk:
     first, *others = chunk.frame.get_columns() or [pl.Series([], dtype=pl.String)]
     # nearly every row has something in its first cell
-    if not others or _is_filled(first).all():
+    if not others or is_filled(first).all():
         return chunk
-    filled = reduce(or_, map(_is_filled, others), _is_filled(first))
+    filled = reduce(or_, map(is_filled, others), is_filled(first))
     return chunk if filled.all() else kept(chunk, filled)
-
-
-def _is_filled(cells: pl.Series) -> pl.Series:
-    filled = cells.str.strip_chars(BLANKS) != ""
-    return filled.fill_null(value=False) if cells.null_count() else filled

@@ -39,7 +39,7 @@ def single_cells(frame: pl.DataFrame) -> dict[int, str]:
     if frame.width < _SEVERAL:
         return {}
     # nearly every row has something in its first two cells
-    full = _is_filled(frame.to_series(0)) & _is_filled(frame.to_series(1))
+    full = is_filled(frame.to_series(0)) & is_filled(frame.to_series(1))
     if full.all():
         return {}
     bare = frame.filter(~full).select(pl.all().str.strip_chars(BLANKS).replace("", None))
@@ -112,7 +112,7 @@ def sums_without_label(frame: pl.DataFrame) -> list[int]:
     [2]
     """
     first, *others = frame.get_columns()
-    rows = (~_is_filled(first)).arg_true()
+    rows = (~is_filled(first)).arg_true()
     # where the first column is seldom filled, it is not what names the deals
     if rows.is_empty() or not others or 2 * rows.len() > frame.height:
         return []
@@ -120,7 +120,8 @@ def sums_without_label(frame: pl.DataFrame) -> list[int]:
     return rows.filter(is_sum).to_list()
 
 
-def _is_filled(cells: pl.Series) -> pl.Series:
+def is_filled(cells: pl.Series) -> pl.Series:
+    """Which cells are neither empty nor blank."""
     filled = cells.str.strip_chars(BLANKS) != ""
     return filled.fill_null(value=False) if cells.null_count() else filled
 
@@ -129,7 +130,7 @@ def _is_number_or_empty(cells: pl.Series) -> pl.Series:
     bare = cells.str.strip_chars(BLANKS)
     points = (decimals(bare, point, percent=True).is_not_null() for point in ".,")
     is_span = bare.str.contains(_SPAN).fill_null(value=False)
-    return reduce(or_, points, is_span | ~_is_filled(cells))
+    return reduce(or_, points, is_span | ~is_filled(cells))
 
 
 def _is_group_of(text: str, frame: pl.DataFrame, row: int, names: Collection[str]) -> bool:
