@@ -126,7 +126,7 @@ def test_change_whose_answers_are_lost_for_good_is_unknown(
     proxy: Proxy, direct: DealDatabase, what: str, *, silent: bool
 ) -> None:
     change, is_there = CHANGES[what]
-    impatient = {"socket_timeout_s": 0.2, "retry_deadline_s": 0.3}
+    impatient = {"socket_timeout_s": 0.6, "retry_deadline_s": 0.6}
     with DealDatabase(port=proxy.port, **impatient) as db:  # type: ignore[arg-type]
         db.save_deal({"id": "warm", "n": 1})
         db.save_deal({"id": "warm", "n": 2})
@@ -148,7 +148,7 @@ def test_change_that_never_arrives_is_known_not_to_happen(
     proxy: Proxy, direct: DealDatabase, what: str
 ) -> None:
     change, is_there = CHANGES[what]
-    with DealDatabase(port=proxy.port, socket_timeout_s=0.2, retry_deadline_s=0.3) as db:
+    with DealDatabase(port=proxy.port, socket_timeout_s=0.6, retry_deadline_s=0.6) as db:
         db.save_deal({"id": "warm", "n": 1})
         db.save_deal({"id": "warm", "n": 2})
         proxy.fault("swallow", matching=b"EVALSHA", times=1_000)

@@ -223,7 +223,7 @@ def test_a_failover_that_loses_what_was_acknowledged(
     with Proxy(primary.port) as copying, Proxy(primary.port) as way:
         with replica.client() as client:
             client.execute_command("REPLICAOF", "127.0.0.1", copying.port)
-        impatient = DealDatabase(port=way.port, socket_timeout_s=0.3, retry_deadline_s=0.3)
+        impatient = DealDatabase(port=way.port, socket_timeout_s=0.8, retry_deadline_s=0.8)
         with at_work(way.port) as (writer, reader), impatient:
             impatient.save_deal({"id": "known", "n": 1})
             for n in range(20):

@@ -273,7 +273,7 @@ def test_clients_that_are_killed_each_50_ms(durable: Server, n_kills: int) -> No
 def test_a_pause_of_changes_that_lasts_longer_than_the_deadline(durable: Server) -> None:
     with (
         durable.client() as client,
-        DealDatabase(port=durable.port, socket_timeout_s=0.2, retry_deadline_s=0.3) as db,
+        DealDatabase(port=durable.port, socket_timeout_s=0.6, retry_deadline_s=0.6) as db,
         DealDatabase(port=durable.port, socket_timeout_s=0.3, retry_deadline_s=30) as patient,
     ):
         for each in (db, patient):

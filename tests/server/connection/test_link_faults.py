@@ -60,7 +60,7 @@ def test_reads_survive_a_loop_of_client_kill(server: Server) -> None:
 
 def test_write_is_sent_once_when_its_reply_is_late(new_server: Callable[..., Server]) -> None:
     server = new_server()
-    with connected(server, socket_timeout_s=0.2) as connection:
+    with connected(server, socket_timeout_s=0.8) as connection:
         connection.ping()
         server.freeze()
         with pytest.raises(ServerUnavailable, match="did not answer in time") as caught:

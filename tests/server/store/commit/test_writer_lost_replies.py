@@ -11,7 +11,7 @@ from dealdb import DealDatabase
 from dealdb.errors import OutcomeUnknown
 from servers import Server
 
-IMPATIENT = {"socket_timeout_s": 0.3, "retry_deadline_s": 0.3}
+IMPATIENT = {"socket_timeout_s": 0.8, "retry_deadline_s": 0.8}
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def make_copy(db: DealDatabase, clone: DealDatabase) -> None:
 
 def test_resolve_does_not_take_a_copys_commit_for_its_own(server: Server) -> None:
     with Proxy(server.port) as proxy:
-        impatient = {"socket_timeout_s": 0.2, "retry_deadline_s": 0.2}
+        impatient = {"socket_timeout_s": 0.8, "retry_deadline_s": 0.8}
         with (
             DealDatabase(port=proxy.port, **impatient) as db,  # type: ignore[arg-type]
             DealDatabase(port=server.port) as clone,
@@ -119,7 +119,7 @@ def test_resolve_does_not_take_a_copys_commit_for_its_own(server: Server) -> Non
 
 def test_resolve_does_not_take_a_copys_commit_for_one_of_several(server: Server) -> None:
     with Proxy(server.port) as proxy:
-        impatient = {"socket_timeout_s": 0.2, "retry_deadline_s": 0.2}
+        impatient = {"socket_timeout_s": 0.8, "retry_deadline_s": 0.8}
         with (
             DealDatabase(port=proxy.port, **impatient) as db,  # type: ignore[arg-type]
             DealDatabase(port=server.port) as clone,
@@ -176,7 +176,7 @@ def test_what_a_forgotten_writer_had_sent_is_not_done_twice(
     """A process stood still for more than a week between sending and the answer."""
     with Proxy(server.port) as proxy, connected(server) as connection:
         link = connection.link()
-        impatient = {"socket_timeout_s": 0.2, "retry_deadline_s": 0.2}
+        impatient = {"socket_timeout_s": 0.8, "retry_deadline_s": 0.8}
         with DealDatabase(port=proxy.port, **impatient) as db:  # type: ignore[arg-type]
             db.save_deal({"id": 1, "n": 1})
             db.save_deal({"id": 1, "n": 2})
