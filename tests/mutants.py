@@ -723,6 +723,13 @@ MUTANTS = [
         "tests/server/store/history/index",
     ),
     Mutant(
+        "what another has put in force meanwhile is taken to be as it was",
+        "commit/definitions.py",
+        'if reply.status == "ok" and self._writers.is_next(reply.counts[0]):',
+        'if reply.status == "ok":',
+        "tests/server/store/commit/test_definitions.py",
+    ),
+    Mutant(
         "of pieces that are read together, all have the entries of the first",
         "archive/lookup/pieces.py",
         "            begins += piece.head.height(piece.number)\n",

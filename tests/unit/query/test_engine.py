@@ -178,8 +178,8 @@ def test_every_query_asks_for_a_fresh_snapshot() -> None:
         ({"columns": ["id", "nam"]}, "no column 'nam'; did you mean 'name'?"),
         ({"columns": ["id", "ID"]}, "columns has 'id' twice"),
         ({"columns": "id"}, "columns is a list of names: ['id']"),
-        ({"columns": 5}, "columns is a list of names, and these are texts"),
-        ({"columns": [None]}, "columns is a list of names, and these are texts"),
+        ({"columns": 5}, "columns is a list of names such as ['id', 'name']"),
+        ({"columns": [None]}, "columns is a list of names such as ['id', 'name']"),
         ({"sort": 5}, "sort is a column name such as '-amount' or a list of them, not of type int"),
         (
             {"sort": ["id", 5]},
@@ -200,6 +200,16 @@ def test_options_that_cant_be_understood(
     with pytest.raises(QueryError) as caught:
         query.find(**options)
     assert message in str(caught.value)
+
+
+def test_names_that_can_be_read_but_once_are_not_used_up(query: QueryEngine) -> None:
+    with pytest.raises(QueryError, match="columns is a list of names such as"):
+        query.find(columns=(name for name in ["id"]))  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="sort is a column name"):
+        query.find(sort=pl.col("id"))  # type: ignore[arg-type]
+    expected = query.find(sort=["-id"], columns=["id"]).rows()
+    for sort in ((name for name in ["-id"]), pl.Series(["-id"])):
+        assert query.find(sort=sort, columns=["id"]).rows() == expected  # type: ignore[arg-type]
 
 
 def test_a_product_that_outgrows_38_digits_is_told_without_values() -> None:

@@ -46,7 +46,7 @@ class Look(Enum):
     # in a column that no name is in
     NUMBERED = auto()
     STAGE = auto()
-    NO_ID = auto()
+    NOT_AN_ID = auto()
 
 
 # patterns that a cell has to match, and those that it must not
@@ -58,7 +58,7 @@ _PATTERNS: dict[Look, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Look.CODE: ((_CODE,), ()),
     Look.NUMBERED: ((_NUMBERED, "[0-9]"), ()),
     Look.STAGE: ((), (_REGION,)),
-    Look.NO_ID: ((), (_ID,)),
+    Look.NOT_AN_ID: ((), (_ID,)),
 }
 _NOTHING = frozenset(("", "null", "none", "n/a", "na", "#n/a", "-", "--", "nan", "nat", r"\n"))
 _FLAGS = frozenset((*TRUE_WORDS, *FALSE_WORDS))

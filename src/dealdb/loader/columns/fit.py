@@ -156,7 +156,7 @@ class Fits:
             return Look.SURE_CURRENCY
         if field == "id" and not _is_name(header):
             return Look.NUMBERED
-        return _LOOKS.get(field, Look.NO_ID)
+        return _LOOKS.get(field, Look.NOT_AN_ID)
 
     def open_pairs(self) -> Iterator[tuple[str, str]]:
         """Columns with a field that they may still turn out not to be."""

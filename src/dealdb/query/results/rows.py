@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
@@ -70,7 +70,7 @@ def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFram
         msg = f"columns is a list of names: [{columns[:80]!r}]"
         raise QueryError(msg)
     if not _are_names(columns):
-        raise QueryError("columns is a list of names, and these are texts: ['id', 'name']")
+        raise QueryError("columns is a list of names such as ['id', 'name']")
     names = [column_named(name, frame.columns) for name in columns]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
@@ -80,7 +80,8 @@ def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFram
 
 
 def _are_names(given: object) -> bool:
-    return isinstance(given, Iterable) and all(isinstance(each, str) for each in given)
+    # what can be read but once, such as a generator, would be used up by a look at it
+    return isinstance(given, Collection) and all(isinstance(each, str) for each in given)
 
 
 def columns_named(
@@ -99,7 +100,7 @@ def columns_named(
     >>> sorted(columns_named("amount > 5", {"stage": "won"}, "-created", ["id"]))
     ['amount', 'created', 'id', 'stage']
     """
-    given = [sort] if isinstance(sort, str) else sort or ()
+    given = [sort] if isinstance(sort, str) else () if sort is None else sort
     if columns is None or isinstance(where, pl.Expr):
         return None
     if not (_are_names(columns) and _are_names(given)):
@@ -128,7 +129,7 @@ def with_ids(names: Collection[str] | None, sort: Sort) -> Collection[str] | Non
     >>> with_ids({"amount"}, None)
     {'amount'}
     """
-    return names if names is None or not sort else {*names, "id"}
+    return names if names is None or sort is None or not len(sort) else {*names, "id"}
 
 
 def kept_rows(

@@ -54,10 +54,10 @@ def parse_sort(sort: Sort, columns: Iterable[str]) -> list[SortKey]:
     >>> parse_sort(["-amount", "name"], ["name", "amount"])
     [SortKey(name='amount', descending=True), SortKey(name='name', descending=False)]
     """
-    if not isinstance(sort or (), Iterable):
+    if sort is not None and not isinstance(sort, Iterable):
         msg = f"sort is a column name such as '-amount' or a list of them, not of type {type(sort).__name__}"
         raise QueryError(msg)
-    given = [sort] if isinstance(sort, str) else list(sort or ())
+    given = [sort] if isinstance(sort, str) else list(() if sort is None else sort)
     known = list(columns)
     keys: list[SortKey] = []
     for spec in given:

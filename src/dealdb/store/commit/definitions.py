@@ -158,7 +158,7 @@ class Definitions:
 
         Cost
         ----
-        None when there is nothing to change, else one round trip.
+        None when there is nothing to change, else one round trip; another where somebody has committed since a look.
         """
         wanted = list(fields)
         with self._writers.beforehand():
@@ -231,7 +231,7 @@ class Definitions:
 
         Cost
         ----
-        None when there is nothing to change, else one round trip.
+        None when there is nothing to change, else one round trip; another where somebody has committed since a look.
         """
         with self._writers.beforehand():
             self._until_done(lambda: self._pipeline_change(change(self.pipeline)))
@@ -243,7 +243,7 @@ class Definitions:
 
         Cost
         ----
-        One round trip; another where somebody has replaced it since it was last seen.
+        One round trip; another where somebody has committed since a look.
         """
         if not self._known.schema_version:
             self.declare([])
@@ -279,7 +279,8 @@ class Definitions:
                 return
             begins = not self.exist
             reply = self._writers.commit(wanted)
-            if reply.status == "ok":
+            # where something happened in between, the other definition may be another by now
+            if reply.status == "ok" and self._writers.is_next(reply.counts[0]):
                 self._cached = self._with(wanted, reply)
             else:
                 self._refresh()

@@ -86,6 +86,10 @@ class Writers:
         """Note a commit that the collection has: names chosen from now on may say so."""
         self._known_seq = seq
 
+    def is_next(self, seq: int) -> bool:
+        """Whether a commit directly follows the one that was noted last, so that nothing happened in between."""
+        return seq == self._known_seq + 1
+
     def commit(self, change: Change) -> Reply:
         """
         Commit a change once, however often it has to be sent.

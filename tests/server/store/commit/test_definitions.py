@@ -59,3 +59,12 @@ def test_what_another_process_has_put_in_force_meanwhile_stays(link: Link) -> No
     other.set_pipeline(OTHER)
     store.declare([Field("team", FieldType.TEXT)])
     assert store.redefine(lambda now: now.covering(["Later"])).names(Kind.WON) == ["Signed"]
+
+
+def test_a_new_field_shows_what_another_process_has_done_to_the_stages(link: Link) -> None:
+    store, other = Store(link), Store(link)
+    store.save({"id": "1", "stage": "Trial"})
+    other.set_pipeline(ONE)
+    assert "Trial" not in Store(link).pipeline()
+    store.save({"id": "2", "stage": "Trial", "region": "north"})
+    assert "Trial" in Store(link).pipeline()
