@@ -62,8 +62,9 @@ class RowLog:
         import numpy as np
 
         ordered = np.sort(np.frombuffer(rows, np.uintc))
-        is_last = np.append(ordered[1:] != ordered[:-1], True)
-        return pl.Series(ordered[is_last], dtype=pl.UInt32)
+        # of equal rows the last
+        is_kept = np.append(ordered[1:] != ordered[:-1], True)
+        return pl.Series(ordered[is_kept], dtype=pl.UInt32)
 
 
 @dataclass(frozen=True, slots=True)
