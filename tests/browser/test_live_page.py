@@ -158,6 +158,7 @@ def test_lanes_that_are_left_out_are_told_as_they_come(
         note.get_by_text("1 further lane with 1 deal is not shown").wait_for()
         assert f"without an amount: {MOST_LANES + 1}" in doubts.inner_text()
         assert doubts.get_attribute("open") is not None
+        assert page.evaluate("document.activeElement.matches('.doubts > summary')")
 
 
 def test_a_move_that_is_taken_back_at_once_leaves_nothing_behind(

@@ -110,7 +110,7 @@
       return tries ? refresh(stages, tries - 1) : false;
     }
     dress(fresh, seq, fresh.dataset.token);
-    const active = document.activeElement?.closest(".card")?.dataset.id;
+    const putBack = heldFocus();
     const before = sections(), after = [...fresh.querySelectorAll(".column")];
     const isSame = before.length === after.length
       && before.every((each, place) => stageOf(each) === stageOf(after[place]) && laneOf(each) === laneOf(after[place]));
@@ -130,7 +130,7 @@
       Object.assign(board.dataset, { seq: fresh.dataset.seq, day: fresh.dataset.day });
       takeStages(fresh);
     }
-    if (active !== undefined && !document.activeElement?.closest(".card")) focusOn(active);
+    putBack();
     return true;
   }
   /** Let cards go to the stages that there are now. */
@@ -150,6 +150,23 @@
     const scrolled = section.querySelector("[data-cards]")?.scrollTop;
     section.replaceChildren(...fresh.childNodes);
     if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;
+  }
+  /** A function that gives the focus back to what has it now, when that has been made anew: of a card, a column or the head of a lane. */
+  function heldFocus() {
+    const held = document.activeElement ?? document.body;
+    const id = held.closest(".card")?.dataset.id;
+    const section = held.closest(".column"), lane = held.closest(".lane")?.dataset.lane;
+    const holder = () => {
+      if (id !== undefined) return cardOf(id);
+      if (section) return sections().find((each) => stageOf(each) === stageOf(section) && laneOf(each) === (lane ?? null));
+      return [...board.querySelectorAll(".lane")].find((each) => each.dataset.lane === lane);
+    };
+    return () => {
+      if (document.activeElement !== document.body) return;
+      const all = [...holder()?.querySelectorAll("a, button") ?? []];
+      const same = all.find((each) => each.className === held.className && each.href === held.href);
+      (same ?? all[0])?.focus({ preventScroll: true });
+    };
   }
   function focusOn(id, otherwise) {
     const card = cardOf(id);
@@ -222,13 +239,12 @@
       if (card.token) card.rev = data.rev; else card.dataset.seq = data.rev;
       say(movedSaid(card, stage, fromLane, lane));
       await refresh([stageOf(from), stage ?? stageOf(from)]);
-      // whoever has gone on meanwhile, to a menu or another card, stays there
-      if (keepFocus && document.activeElement === document.body) focusOn(card.dataset.id, to);
     } else {
       back();
-      if (keepFocus) titleOf(card).focus();
       say(data.message || "The board refused it; nothing was saved.", 12);
     }
+    // whoever has gone on meanwhile, to a menu or another card, stays there
+    if (keepFocus && document.activeElement === document.body) focusOn(card.dataset.id, status === 200 ? to : from);
   }
 
   // keys: arrows move the focus, Alt with an arrow moves the card
@@ -348,5 +364,5 @@
   document.querySelector(".choices")?.classList.add("at-once");
   dress(board, board.dataset.seq, board.dataset.token);
 
-  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf };
+  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, heldFocus };
 })();

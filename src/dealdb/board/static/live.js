@@ -29,10 +29,11 @@
   }
   function showNotes(box, html) {
     if (box.said === html) return;
-    const isOpen = box.querySelector("details")?.open;
+    const isOpen = box.querySelector("details")?.open, hasFocus = box.contains(document.activeElement);
     box.innerHTML = box.said = html;
     const details = box.querySelector("details");
     if (details && isOpen) details.open = true;
+    if (hasFocus) details?.querySelector("summary").focus({ preventScroll: true });
   }
   function element(html) {
     const holder = document.createElement("template");
@@ -109,8 +110,7 @@
     if (!board || !window.dealdb.kanban) return;
     if (data.seq < Number(board.dataset.seq)) return;
     if (isBusy()) { makeAnew(); return; }
-    const focused = document.activeElement?.closest?.(".card")?.dataset.id;
-    const onMenu = document.activeElement?.classList.contains("move");
+    const putBack = window.dealdb.kanban.heldFocus();
     for (const part of data.columns) showColumn(part, data.seq, data.token);
     const columns = data.columns.filter((part) => !part.is_name);
     if (data.whole && columns.length !== window.dealdb.kanban.sections().length) makeAnew();
@@ -120,10 +120,7 @@
     }
     board.dataset.seq = data.seq;
     board.dataset.day = data.day;
-    if (focused !== undefined && !document.activeElement?.closest(".card")) {
-      const card = window.dealdb.kanban.cardOf(focused);
-      card?.querySelector(onMenu ? ".move" : "a")?.focus({ preventScroll: true });
-    }
+    putBack();
   }
   function beginAt(seq) {
     board.dataset.seq = seq;
