@@ -255,8 +255,72 @@ MUTANTS = [
         "log/reader.py",
         "        if not first or first[0].position != position:\n"
         "            return None\n"
-        "        return _pages(link, log_key, first, skip=1)\n",
-        '        return _pages(link, log_key, _page(link, log_key, f"({start}", _FIRST_ENTRIES), skip=0)\n',
+        "        pages = _pages(link, log_key, first, skip=1)\n",
+        '        first = _page(link, log_key, f"({position.seq}-0", _FIRST_ENTRIES)\n'
+        "        pages = _pages(link, log_key, first, skip=0)\n",
+    ),
+    Mutant(
+        "a log that lacks an entry is read on",
+        "log/reader.py",
+        "        if newest != last + len(page):\n            break\n",
+        "",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "a log that ends too early is whole",
+        "log/reader.py",
+        "if last >= least:",
+        "if last >= 0:",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "a history without its end is whole",
+        "history/reading.py",
+        "if last.seq >= least:",
+        "if last.seq >= 0:",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "before the commits that are there were none",
+        "history/last_commit.py",
+        "return 0 if self.begins == 1 else None",
+        "return 0",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "commits between the log and what is sealed are not missed",
+        "history/last_commit.py",
+        "if segment.last < self.begins - 1:",
+        "if segment.last < 0:",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "a hole in the log is not seen by who looks for a moment",
+        "history/last_commit.py",
+        "if seq != self.begins - 1:",
+        "if seq > self.begins:",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "the log of one deal may end too early",
+        "history/index/one_deal.py",
+        " or tail.position.seq < least",
+        "",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "columns are never begun from the hashes for a hole in the log",
+        "live/columns.py",
+        "_BY_LOG = 2",
+        "_BY_LOG = 9",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "the log of a partition may end too early",
+        "partitions/past/joined_facts.py",
+        "read_since(part.link, part.keys.log, last, asked, least)",
+        "read_since(part.link, part.keys.log, last, asked)",
+        "tests/server/store/history/test_lost_log.py",
     ),
     Mutant(
         "no writer counter",
@@ -1193,8 +1257,8 @@ MUTANTS = [
     Mutant(
         "a commit of the very moment is not in it",
         "history/last_commit.py",
-        "if time_ms <= until_ms]",
-        "if time_ms < until_ms]",
+        "if times_ms[place] <= until_ms:",
+        "if times_ms[place] < until_ms:",
         f"tests/server/store/history/test_last_commit.py {MACHINE}",
     ),
     Mutant(

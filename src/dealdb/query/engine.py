@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from dealdb.engines import all_on_engines, on_engines
+from dealdb.errors import QueryError
 from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named, find_name
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
@@ -351,6 +352,9 @@ class QueryEngine:
 
         limit = positive("limit", limit)
         wanted = [columns] if isinstance(columns, str) else columns
+        if not isinstance(by or {}, Mapping):
+            msg = "by says of columns how to divide them, such as {'created': 'month'}"
+            raise QueryError(msg)
         deals = self._deals(columns_named(where, equals, None, wanted))
         chosen = projected(deals.rows, wanted)
         how = {column_named(name, chosen.columns): value for name, value in (by or {}).items()}

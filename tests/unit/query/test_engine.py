@@ -202,6 +202,11 @@ def test_options_that_cant_be_understood(
     assert message in str(caught.value)
 
 
+def test_facets_are_divided_by_a_mapping(query: QueryEngine) -> None:
+    with pytest.raises(QueryError, match="by says of columns how to divide them"):
+        query.facets("id", by=5)  # type: ignore[arg-type]
+
+
 def test_names_that_can_be_read_but_once_are_not_used_up(query: QueryEngine) -> None:
     with pytest.raises(QueryError, match="columns is a list of names such as"):
         query.find(columns=(name for name in ["id"]))  # type: ignore[arg-type]

@@ -367,13 +367,8 @@ def _begin(takers: Sequence[_Taker]) -> None:
 
 def _whole_history(link: Link, keys: Keys, until: Position) -> Iterator[Entry]:
     """Every commit up to a position; checkpoints may seal and trim meanwhile."""
-    if not until.seq:
-        return
     try:
-        for entry in read_history(link, keys):
-            yield entry
-            if entry.position.seq >= until.seq:
-                return
+        yield from read_history(link, keys, until=until.seq)
     except StoreDamaged as problem:
         msg = f"{problem}; a backup with history=False holds the present deals alone"
         raise StoreDamaged(msg) from problem

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping
-from itertools import takewhile
 
 import polars as pl
 
@@ -36,8 +35,7 @@ def whole_ledger(link: Link, keys: Keys, until: int | None = None) -> Ledger:
     A read of the whole history.
     """
     ledger = Ledger()
-    entries = read_history(link, keys, as_frames=True)
-    ledger.take(takewhile(lambda e: until is None or e.position.seq <= until, entries))
+    ledger.take(read_history(link, keys, until=until, as_frames=True))
     return ledger
 
 

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import takewhile
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
@@ -150,8 +149,7 @@ def _rebuilt(link: Link, keys: Keys, owner: str) -> int | None:
 
     keeper = FactsKeeper(link, keys, None, write)
     last = newest.position.seq
-    entries = read_history(link, keys, as_frames=True)
-    deque(keeper.noted(takewhile(lambda each: each.position.seq <= last, entries)), maxlen=0)
+    deque(keeper.noted(read_history(link, keys, until=last, as_frames=True)), maxlen=0)
     facts = keeper.kept(last)
     if facts is None:
         msg = (

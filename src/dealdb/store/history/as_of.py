@@ -52,11 +52,11 @@ def replica_at(link: Link, keys: Keys, until: int) -> Replica:
         if generation.position.seq <= until:
             replica = read_checkpoint(link, keys, generation)
             if replica is not None:
-                _fold(replica, read_history(link, keys, since=generation.position), until)
+                _fold(replica, read_history(link, keys, since=generation.position, until=until))
                 return replica
     replica = Replica()
     if until:
-        _fold(replica, read_history(link, keys), until)
+        _fold(replica, read_history(link, keys, until=until))
     return replica
 
 
@@ -65,11 +65,9 @@ def is_now(when: datetime | date, zone: tzinfo = UTC) -> bool:
     return end_of_day_ms(when, zone) >= (time.time() - _CLOCKS_AGREE_S) * 1000
 
 
-def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:
+def _fold(replica: Replica, entries: Iterator[Entry]) -> None:
     page: list[Entry] = []
     for entry in entries:
-        if entry.position.seq > until:
-            break
         page.append(entry)
         if len(page) == _FOLD_ENTRIES:
             replica.apply(page)

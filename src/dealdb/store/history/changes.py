@@ -112,9 +112,7 @@ def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
     columns: dict[str, list[object]] = {name: [] for name in CHANGES_SCHEMA}
     deals: dict[str, tuple[int, dict[str, str]]] = {}
     told = Retold()
-    for entry in read_history(link, keys):
-        if entry.position.seq > until:
-            break
+    for entry in read_history(link, keys, until=until):
         told.see(entry)
         if entry.kind not in DEAL_KINDS:
             continue

@@ -18,6 +18,9 @@ from dealdb.store.bounds.wall import number_in
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import read_back
 
+# each failed try may mean that the collection was emptied and begun again meanwhile
+_MAX_TRIES = 2
+
 
 def last_until(link: Link, keys: Keys, until_ms: int) -> int:
     """
@@ -37,22 +40,53 @@ def last_until(link: Link, keys: Keys, until_ms: int) -> int:
     ----
     Two round trips for a moment behind all commits; else a read of the log, and of one segment of the sealed history.
     """
-    said: bytes | None = link.call("HGET", keys.meta, "seq", retry=True)
-    newest = number_in(f"seq in {keys.meta!r}", said)
-    begins = newest + 1
-    for page in read_back(link, keys.log, newest):
-        begins = page[0].position.seq
-        early = [place for place, time_ms in enumerate(page.times_ms) if time_ms <= until_ms]
-        if early:
-            return page[early[-1]].position.seq
-    # after the log: what a checkpoint has trimmed meanwhile is sealed by now
-    manifest = read_manifest(link, keys)
-    for segment in reversed(manifest.history if manifest else ()):
-        if segment.first < begins:
-            found = _last_in(link, keys, segment, until_ms)
+    for _ in range(_MAX_TRIES):
+        later = _Later(link, keys)
+        found = later.last_before(until_ms)
+        if found is not None:
+            return found
+    raise _lost(link, keys, f"its last commits before {later.begins}")
+
+
+class _Later:
+    """
+    The commits that are known to be later than a moment, from the newest one back.
+
+    Attributes
+    ----------
+    begins
+        Number of the first of them.
+    """
+
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+        said: bytes | None = link.call("HGET", keys.meta, "seq", retry=True)
+        self.begins = number_in(f"seq in {keys.meta!r}", said) + 1
+
+    def last_before(self, until_ms: int) -> int | None:
+        """The last commit that is not later, 0 for none; None where those before ``begins`` are not to be found."""
+        for page in read_back(self._link, self._keys.log, self.begins - 1):
+            times_ms = page.times_ms
+            for place in reversed(range(len(page))):
+                seq = page[place].position.seq
+                if seq != self.begins - 1:
+                    return None
+                if times_ms[place] <= until_ms:
+                    return seq
+                self.begins = seq
+        # after the log: what a checkpoint has trimmed meanwhile is sealed by now
+        manifest = read_manifest(self._link, self._keys)
+        for segment in reversed(manifest.history if manifest else ()):
+            if segment.first >= self.begins:
+                continue
+            if segment.last < self.begins - 1:
+                return None
+            found = _last_in(self._link, self._keys, segment, until_ms)
             if found:
                 return found
-    return 0
+            self.begins = segment.first
+        return 0 if self.begins == 1 else None
 
 
 def _last_in(link: Link, keys: Keys, segment: Segment, until_ms: int) -> int:
@@ -63,9 +97,12 @@ def _last_in(link: Link, keys: Keys, segment: Segment, until_ms: int) -> int:
         return 0
     frame = read_segment(link, segment)
     if frame is None:
-        msg = (
-            f"{link.settings.where}: the history of {keys.collection!r} is incomplete: its commits {segment.first} to "
-            f"{segment.last}, which may be of that moment, were removed or damaged; present deals are not affected"
-        )
-        raise StoreDamaged(msg)
+        raise _lost(link, keys, f"its commits {segment.first} to {segment.last}")
     return frame.filter(pl.col("time_ms") <= until_ms)["seq"].max() or 0  # type: ignore[return-value]
+
+
+def _lost(link: Link, keys: Keys, what: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"{link.settings.where}: the history of {keys.collection!r} is incomplete: {what}, which may be of that "
+        "moment, were removed or damaged; present deals are not affected"
+    )

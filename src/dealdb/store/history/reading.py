@@ -9,13 +9,21 @@ from datetime import datetime
 from hashlib import sha1
 
 from dealdb.connection import Link
-from dealdb.errors import StoreDamaged
+from dealdb.errors import ServerRefused, StoreDamaged
 from dealdb.model.moments import from_epoch_ms
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import ChunkLost, SealedRows, Segment, read_segment, unseal
+from dealdb.store.archive.string_keys import is_wrong_type
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.keys import Keys
-from dealdb.store.log.entry import Entry, Position
-from dealdb.store.log.reader import HistoryReset, has_position, read_from
+from dealdb.store.log.entry import Entry, LogPage, Position
+from dealdb.store.log.reader import (
+    HistoryReset,
+    has_position,
+    news_command,
+    read_from,
+    read_since,
+)
 
 logger = logging.getLogger(__name__)
 # each try without a single commit means that a checkpoint moved or merged what is sealed, or that a part is gone
@@ -28,30 +36,35 @@ def read_history(
     *,
     since: Position | None = None,
     only: str | None = None,
+    until: int | None = None,
     as_frames: bool = False,
     bare_until: int = 0,
 ) -> Iterator[Entry]:
     """
-    Every commit after ``since`` in order: the sealed ones, then those in the log.
+    Every commit after ``since`` in order: the sealed ones, then those in the log, up to the commit ``until``.
 
-    With ``only``, the id of a deal, bulk commits may come without the other deals. ``as_frames`` and ``bare_until``
-    are those of ``unseal``.
+    Without that, up to the last one. With ``only``, the id of a deal, bulk commits may come without the other deals.
+    ``as_frames`` and ``bare_until`` are those of ``unseal``.
 
     Each must follow the one before by number and by chain hash.
 
     Raises
     ------
     StoreDamaged
-        If a stretch of the history is missing or not what was sealed.
+        If a stretch of the history is missing or not what was sealed; at its end, too.
 
     Cost
     ----
-    One round trip and one for each segment, and one for every MiB of the log.
+    Two round trips and one for each segment, and one for every MiB of the log.
     """
     last = since or Position()
     n_tries = 0
     while n_tries < _MAX_TRIES:
         n_tries += 1
+        # what follows a log that was removed is nothing, as is what follows the last commit
+        least = _last_said(link, keys) if until is None else until
+        if until is not None and last.seq >= until:
+            return
         try:
             for entry in _stretch(
                 link, keys, last.seq, only, as_frames=as_frames, bare_until=bare_until
@@ -61,8 +74,11 @@ def read_history(
                     break
                 last, n_tries = entry.position, 0
                 yield entry
+                if last.seq == until:
+                    return
             else:
-                return
+                if last.seq >= least:
+                    return
         except HistoryReset:
             # the same between two pages of the log, as long as it is still this history
             if not is_known(link, keys, last):
@@ -72,6 +88,33 @@ def read_history(
         "its log or a sealed segment was removed; present deals are not affected"
     )
     raise StoreDamaged(msg)
+
+
+def _last_said(link: Link, keys: Keys) -> int:
+    """Number of the last commit, as the state of the collection says; 0 where it says nothing that can be read."""
+    try:
+        return number_in(f"seq in {keys.meta!r}", link.call("HGET", keys.meta, "seq", retry=True))
+    except StoreDamaged:
+        # to be made again from the history
+        return 0
+    except ServerRefused as refusal:
+        if not is_wrong_type(refusal):
+            raise
+        return 0
+
+
+def read_news(link: Link, keys: Keys, since: Position) -> Iterator[LogPage] | None:
+    """
+    What ``read_since`` gives, up to the last commit of the collection at least.
+
+    Cost
+    ----
+    As of ``read_since``.
+    """
+    commands = [("HGET", keys.meta, "seq"), news_command(keys.log, since)]
+    # in this order: what is committed in between is in the log by then
+    seq, asked = link.calls(commands, retry=True)
+    return read_since(link, keys.log, since, asked, number_in(f"seq in {keys.meta!r}", seq))
 
 
 def is_known(link: Link, keys: Keys, position: Position) -> bool:

@@ -117,7 +117,7 @@ def mend(link: Link, keys: Keys) -> bool:
     if replica.position != last.position or _last_revision(link, keys) > last.position.seq:
         # the log has lost commits that the hashes have
         raise _beyond_repair(link, trouble)
-    genesis, form = _beginning(link, keys)
+    genesis, form = _beginning(link, keys, last.position.seq)
     fields = _fields_of(replica, genesis) | {"format": form.decode()}
     words = [word for pair in fields.items() for word in pair]
     done = link.call(
@@ -205,11 +205,11 @@ def _last_revision(link: Link, keys: Keys) -> int:
     return max((int(rev) for rev in found if rev.isdigit() and len(rev) <= _MOST_DIGITS), default=0)
 
 
-def _beginning(link: Link, keys: Keys) -> tuple[str, bytes]:
-    """Name of the writer of the first commit, empty where the history begins later; and the format that it needs."""
+def _beginning(link: Link, keys: Keys, until: int) -> tuple[str, bytes]:
+    """Name of the writer of the first commit, empty where the history up to ``until`` is not there; and its format."""
     genesis, form = "", FORMAT
     try:
-        for entry in read_history(link, keys):
+        for entry in read_history(link, keys, until=until):
             genesis = genesis or entry.writer
             if entry.tells_of_before:
                 return genesis, FORMAT_OF_FACTS

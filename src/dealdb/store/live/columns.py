@@ -34,6 +34,8 @@ from dealdb.store.replica.snapshot import Snapshot, snapshot_of
 logger = logging.getLogger(__name__)
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
+# of these, the last ones don't need the log: it may lack an entry, and not be another one
+_BY_LOG = 2
 # a row alone in its chunk takes a third of the time of the chunk
 _ROWS_A_CHUNK = 2
 
@@ -249,8 +251,8 @@ class LiveColumns:
         """Bring the replica up to date, and have these columns in it."""
         began, origin = time.monotonic(), ""
         pages = self._new_pages(news)
-        read: Read = open_checkpoint
-        for _ in range(_MAX_REBUILDS):
+        read: Read | None = open_checkpoint
+        for n_tries in range(_MAX_REBUILDS):
             try:
                 if pages is None:
                     pages, origin = self._rebuilt(read, look)
@@ -259,7 +261,8 @@ class LiveColumns:
                     self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
-                pages, read, look = None, read_checkpoint, None
+                pages, look = None, None
+                read = read_checkpoint if n_tries + 1 < _BY_LOG else None
             else:
                 if origin:
                     self._log_rebuilt(origin, time.monotonic() - began)
@@ -318,7 +321,7 @@ class LiveColumns:
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.read_stages()
 
-    def _rebuilt(self, read: Read, look: FirstLook | None) -> tuple[Iterator[LogPage], str]:
+    def _rebuilt(self, read: Read | None, look: FirstLook | None) -> tuple[Iterator[LogPage], str]:
         """Begin again, and return what the log has after that, and what this began from."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None

@@ -46,7 +46,7 @@ def rebuilt(
     cache: ChunkCache | None,
     manifest: Manifest | None,
     *,
-    read: Read,
+    read: Read | None,
     anchor: Callable[[], None],
 ) -> Begun:
     """
@@ -59,7 +59,7 @@ def rebuilt(
     manifest
         As the caller has just seen it.
     read
-        How a checkpoint is read.
+        How a checkpoint is read; None to begin from the hashes, where the log can't be followed.
     anchor
         Called to append a commit that changes nothing, when the log has lost its last entry.
 
@@ -68,6 +68,8 @@ def rebuilt(
     HistoryReset
         If there is nothing to begin from, or the log was reset meanwhile.
     """
+    if read is None:
+        return _from_hashes(link, keys, anchor)
     return (
         _from_checkpoint(link, keys, cache, manifest, read)
         or _from_start(link, keys)

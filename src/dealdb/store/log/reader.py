@@ -72,7 +72,11 @@ def position_in(meta_key: str, seq: bytes | None, chain: bytes | None) -> Positi
 
 
 def read_since(
-    link: Link, log_key: str, position: Position, asked: list[RawEntry] | None = None
+    link: Link,
+    log_key: str,
+    position: Position,
+    asked: list[RawEntry] | None = None,
+    least: int = 0,
 ) -> Iterator[LogPage] | None:
     """
     Entries after a position, in pages, or None when the log has no such position.
@@ -81,6 +85,13 @@ def read_since(
     ----------
     asked
         Reply to ``news_command``, where the caller has it.
+    least
+        Number of a commit that was there before: a log that ends earlier has lost it.
+
+    Raises
+    ------
+    HistoryReset
+        While the pages are read, if the log turns out to be another one, or to lack some of its entries.
 
     The read includes the position itself: the first entry must be it, with the same hash. A server that was
     reset, restored or swapped can't pass that, though its numbers may be the same.
@@ -95,10 +106,29 @@ def read_since(
     if position.seq:
         if not first or first[0].position != position:
             return None
-        return _pages(link, log_key, first, skip=1)
-    if first and first[0].position.seq != 1:
+        pages = _pages(link, log_key, first, skip=1)
+    elif first and first[0].position.seq != 1:
         return None
-    return _pages(link, log_key, first, skip=0)
+    else:
+        pages = _pages(link, log_key, first, skip=0)
+    return _without_gap(link, log_key, pages, position.seq, least)
+
+
+def _without_gap(
+    link: Link, log_key: str, pages: Iterator[LogPage], last: int, least: int
+) -> Iterator[LogPage]:
+    """The same pages, as long as each follows the one before by its numbers, up to ``least`` at least."""
+    for page in pages:
+        newest = page[-1].position.seq
+        if newest != last + len(page):
+            break
+        last = newest
+        yield page
+    else:
+        if last >= least:
+            return
+    msg = f"{link.settings.where}: the log {log_key!r} lacks an entry after commit {last}"
+    raise HistoryReset(msg)
 
 
 def has_position(link: Link, log_key: str, position: Position) -> bool:

@@ -20,11 +20,11 @@ from dealdb.store.facts.following.fixed import FixedFacts, known_until
 from dealdb.store.facts.following.stage_entries import StageEntries
 from dealdb.store.facts.from_log import present_pipeline, present_schema, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
-from dealdb.store.history.reading import is_known, read_history
+from dealdb.store.history.reading import is_known, read_history, read_news
 from dealdb.store.keys import Keys
 from dealdb.store.ledger.kept import beginning_of, has_facts
 from dealdb.store.ledger.ledger import Ledger
-from dealdb.store.log.reader import HistoryReset, read_since
+from dealdb.store.log.reader import HistoryReset
 
 _MOST_VIEWS = 4
 
@@ -156,7 +156,7 @@ class FactsLog:
     def _follow(self, entries: StageEntries) -> None:
         since = entries.position
         try:
-            pages = read_since(self._link, self._keys.log, since) if since.seq else None
+            pages = read_news(self._link, self._keys, since) if since.seq else None
             for page in pages or ():
                 entries.follow(page)
         except HistoryReset:
@@ -238,7 +238,7 @@ class FactsLog:
         # facts that were handed out go on reading the one before
         found = ledger.copy()
         try:
-            pages = read_since(self._link, self._keys.log, since)
+            pages = read_news(self._link, self._keys, since)
             if pages is not None:
                 for page in pages:
                     found.take(page)
@@ -262,7 +262,7 @@ class FactsLog:
             tables = KeptTables(self._link, self._keys, generation, self._cache)
             ledger = Ledger(beginning_of(generation, tables.load))
             try:
-                pages = read_since(self._link, self._keys.log, generation.position)
+                pages = read_news(self._link, self._keys, generation.position)
                 if pages is not None:
                     for page in pages:
                         ledger.take(page)

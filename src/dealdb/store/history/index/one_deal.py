@@ -23,7 +23,7 @@ from dealdb.store.archive.lookup.recent_chunks import RecentChunks
 from dealdb.store.archive.manifest import Manifest
 from dealdb.store.archive.segments import IndexPlace, Segment, sealed_entry
 from dealdb.store.archive.string_keys import is_wrong_type
-from dealdb.store.bounds.wall import Reading
+from dealdb.store.bounds.wall import Reading, number_in
 from dealdb.store.history.index.tail import LogTail
 from dealdb.store.history.reading import follows
 from dealdb.store.keys import Keys, WrongFormat, check_format
@@ -144,7 +144,7 @@ class DealHistories:
     def _looked_up(self, deal_id: str) -> tuple[tuple[_Part, ...] | None, list[int]]:
         """The segments as of now, and the commits of a deal behind them."""
         with self._lock:
-            known, raw = self._refreshed()
+            known, raw, least = self._refreshed()
             tail = self._tail
             if known.parts is None:
                 return None, []
@@ -154,26 +154,32 @@ class DealHistories:
                 # some of it may be there twice or not at all
                 self._tail = LogTail(tail.begins)
                 raise
-            if not is_followed:
+            if not is_followed or tail.position.seq < least:
                 self._tail = LogTail(tail.begins)
                 msg = "the log does not continue what is sealed"
                 raise _Unknown(msg)
             return known.parts, tail.commits_of(deal_id)
 
-    def _refreshed(self) -> tuple[_Known, list[RawEntry]]:
-        """What is sealed as of now, and what the log has after the tail; the manifest is read when it has changed."""
+    def _refreshed(self) -> tuple[_Known, list[RawEntry], int]:
+        """
+        What is sealed as of now, what the log has after the tail, and the last commit that there is at least.
+
+        The manifest is read when it has changed.
+        """
         known, tail = self._known, self._tail.command(self._keys)
         # emptied, it may be begun again with partitions, or be restored: then it only seems to have no history
-        looks = [("GET", self._keys.checkpoint), ("HGET", self._keys.meta, "format")]
-        *raw, text, form = self._link.calls([*([tail] if known else []), *looks], retry=True)
+        state = ("HMGET", self._keys.meta, "format", "seq")
+        looks = [state, *([tail] if known else []), ("GET", self._keys.checkpoint)]
+        (form, seq), *raw, text = self._link.calls(looks, retry=True)
         check_format(self._keys, form)
+        least = number_in(f"seq in {self._keys.meta!r}", seq)
         if known and text == known.text:
-            return known, raw[0]
+            return known, raw[0], least
         known = self._known_from(text, (known and known.parts) or ())
         # the tail first: after an interrupt in between, what is sealed by now would be found in the log as well
         self._tail = LogTail(known.end)
         self._known = known
-        return known, self._link.call(*self._tail.command(self._keys), retry=True)
+        return known, self._link.call(*self._tail.command(self._keys), retry=True), least
 
     def _known_from(self, text: bytes | None, before: Iterable[_Part]) -> _Known:
         manifest = Manifest.from_bytes(text)

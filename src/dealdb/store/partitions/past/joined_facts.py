@@ -82,7 +82,7 @@ class JoinedFacts(FactsLog):
         if not moved:
             return ledger
         try:
-            news = self._news(ledger.read, moved)
+            news = self._news(ledger.read, moved, [now.seq for now in newest])
             if news is None:
                 return None
             news = self._not_ahead(ledger.read, ledger.versions, ledger.stages, news)
@@ -92,12 +92,21 @@ class JoinedFacts(FactsLog):
         found = ledger.copy()
         return found if found.follow(news) else None
 
-    def _news(self, read: Sequence[Position], moved: Sequence[int]) -> dict[int, Ledger] | None:
-        """What is new in some partitions; None where one has another history by now."""
+    def _news(
+        self, read: Sequence[Position], moved: Sequence[int], least: Sequence[int]
+    ) -> dict[int, Ledger] | None:
+        """
+        What is new in some partitions; None where one has another history by now.
+
+        ``least`` are numbers of commits that all of them have.
+        """
         news = {}
         for number, asked in self._asked(read, moved).items():
             part, since = self._parts[number], read[number]
-            found, pages = Ledger(), read_since(part.link, part.keys.log, since, asked)
+            found, pages = (
+                Ledger(),
+                read_since(part.link, part.keys.log, since, asked, least[number]),
+            )
             if pages is not None:
                 for page in pages:
                     found.take(page)
@@ -137,7 +146,7 @@ class JoinedFacts(FactsLog):
         if not (_are_ahead(versions, news) or _have_other_stages(stages, news)):
             return news
         # they have come since the head was read
-        more = self._news(read, [0])
+        more = self._news(read, [0], [0])
         if more is None:
             raise HistoryReset
         if _are_ahead(versions, news | more):
@@ -153,7 +162,8 @@ class JoinedFacts(FactsLog):
         return self._begun_once()
 
     def _begun_once(self) -> Ledger:
-        if not any(position.seq for position in self._newest()):
+        least = [position.seq for position in self._newest()]
+        if not any(least):
             return JoinedLedger([KeptPart()] * len(self._parts), lambda _: {})
         kept: dict[int, Generation] = {}
         tails: dict[int, Ledger] = {}
@@ -163,9 +173,9 @@ class JoinedFacts(FactsLog):
             self._positions_of(newest), range(len(generations))
         ).items():
             part, generation = self._parts[number], newest.get(number)
-            tail = _tail(part, generation, asked)
+            tail = _tail(part, generation, least[number], asked)
             if tail is None:
-                generation, tail = _begun_alone(part)
+                generation, tail = _begun_alone(part, least[number])
             if generation:
                 kept[number] = generation
             if tail.position.seq:
@@ -226,12 +236,16 @@ def _part_of(generation: Generation | None, since: Ledger | None) -> KeptPart:
 
 
 def _tail(
-    part: Partition, generation: Generation | None, asked: list[RawEntry] | None = None
+    part: Partition, generation: Generation | None, least: int, asked: list[RawEntry] | None = None
 ) -> Ledger | None:
-    """What the log of a partition says after a checkpoint, or at all; None where it does not continue that."""
+    """
+    What the log of a partition says after a checkpoint, or at all; None where it does not continue that.
+
+    Nor where it does not have the commit ``least``.
+    """
     last = _position_of(generation)
     try:
-        pages = read_since(part.link, part.keys.log, last, asked)
+        pages = read_since(part.link, part.keys.log, last, asked, least)
         if pages is None:
             return None
         found = Ledger()
@@ -246,11 +260,11 @@ def _tail(
     return found
 
 
-def _begun_alone(part: Partition) -> tuple[Generation | None, Ledger]:
+def _begun_alone(part: Partition, least: int) -> tuple[Generation | None, Ledger]:
     """What one partition begins with, and what its log says after that."""
     # a checkpoint of the meantime may have trimmed the log
     for generation in generations_of(part.link, [part.keys])[0]:
-        tail = _tail(part, generation)
+        tail = _tail(part, generation, least)
         if tail is not None:
             return generation, tail
     return None, whole_ledger(part.link, part.keys)

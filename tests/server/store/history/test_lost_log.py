@@ -1,0 +1,139 @@
+"""A log, or the sealed history, of which another program has removed a part: no answer is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import pytest
+
+from connected import pause
+from dealdb import DealDatabase
+from dealdb.errors import QueryError, StoreDamaged
+from dealdb.store.checkpoint.write import write_checkpoint
+from servers import Server
+
+Answers: TypeAlias = dict[str, object]
+
+
+def gone(client: Any, log: str) -> None:
+    client.delete(log)
+
+
+def cut_off(client: Any, log: str) -> None:
+    client.xtrim(log, maxlen=1, approximate=False)
+
+
+def without_one(client: Any, log: str) -> None:
+    [*_, one, _last] = client.xrange(log)
+    client.xdel(log, one[0])
+
+
+def without_the_last(client: Any, log: str) -> None:
+    [*_, last] = client.xrange(log)
+    client.xdel(log, last[0])
+
+
+def without_manifest(client: Any, log: str) -> None:
+    client.delete(log.removesuffix("log") + "checkpoint")
+
+
+HARMS = (gone, cut_off, without_one, without_the_last)
+# those of a collection that has a checkpoint
+ALL = [(harm, sealed) for harm in HARMS for sealed in (False, True)] + [(without_manifest, True)]
+# what needs no history: the present is in the hashes, too
+PRESENT = "present"
+
+
+@pytest.fixture(params=[1, 4])
+def db(server: Server, request: pytest.FixtureRequest) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(server.url, partitions=request.param, actor="ann") as db:
+        yield db
+
+
+def filled(db: DealDatabase, *, sealed: bool) -> list[datetime]:
+    """A collection of some commits; moments before each of them and after the last."""
+    moments = []
+    for n in range(4):
+        moments.append(pause())
+        db.save_deal({"id": "x", "amount": n, "stage": "Lead"})
+        db.save_deal({"id": f"d{n}", "amount": 10 * n, "stage": "Lead"})
+        # the second one cuts off what the first one has sealed
+        if sealed and n in (1, 3):
+            for part in getattr(db._store, "_partitions", [db._store]):
+                part.snapshot()
+                write_checkpoint(part.link, part.keys, part._live.replica())
+    for n in range(2):
+        moments.append(pause())
+        db.update_deal("x", amount=100 + n)
+    return [*moments, pause()]
+
+
+def asked(db: DealDatabase, moments: list[datetime]) -> Mapping[str, Callable[[], object]]:
+    """What to ask; of each the answer can be compared."""
+    questions: dict[str, Callable[[], object]] = {
+        PRESENT: lambda: sorted(db.query.find(columns=["id", "amount"]).rows()),
+        "history of x": lambda: db.deal_history("x").drop("when").rows(),
+        "history of d3": lambda: db.deal_history("d3").drop("when").rows(),
+        "history of no deal": lambda: db.deal_history("none").rows(),
+        "activity": lambda: db.analytics.activity().frame.to_dicts(),
+    }
+    for n, moment in enumerate(moments):
+        questions[f"as of {n}"] = lambda moment=moment: sorted(  # type: ignore[misc]
+            db.as_of(moment).query.find(columns=["id", "amount"]).rows()
+        )
+        questions[f"event time {n}"] = lambda moment=moment: sorted(  # type: ignore[misc]
+            db.as_of(moment, time="event").query.find(columns=["id", "amount"]).rows()
+        )
+    return questions
+
+
+def answers(db: DealDatabase, moments: list[datetime]) -> Answers:
+    found: Answers = {}
+    for name, ask in asked(db, moments).items():
+        try:
+            found[name] = ask()
+        except (StoreDamaged, QueryError) as error:
+            # the latter before the first fact: there is nothing to tell of
+            found[name] = type(error)
+    return found
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["fresh", "same"])
+@pytest.mark.parametrize(("harm", "sealed"), ALL)
+def test_a_log_that_was_harmed_leads_to_no_wrong_answer(
+    db: DealDatabase, server: Server, harm: Callable[[Any, str], None], *, same: bool, sealed: bool
+) -> None:
+    moments = filled(db, sealed=sealed)
+    right = answers(db, moments)
+    assert StoreDamaged not in right.values()
+    with server.client() as client, DealDatabase.from_url(server.url) as fresh:
+        logs = [key.decode() for key in client.keys("*") if client.type(key) == b"stream"]
+        # that of the deal which all commits after the first ones are of
+        log = max(logs, key=client.xlen)
+        there = client.xlen(log), client.dbsize()
+        harm(client, log)
+        assert (client.xlen(log), client.dbsize()) != there
+        told = answers(db if same else fresh, moments)
+        wrong = {
+            name: answer
+            for name, answer in told.items()
+            if answer not in (right[name], StoreDamaged)
+        }
+        # the columns of one server follow the log alone, until the next commit
+        if harm is without_the_last:
+            wrong.pop(PRESENT, None)
+        assert not wrong
+        assert StoreDamaged in told.values()
+        if harm is not without_the_last:
+            assert told[PRESENT] == right[PRESENT]
+        # and after the next commit
+        db.save_deal({"id": "x", "amount": 7})
+        told = answers(db if same else fresh, moments)
+        assert ("x", 7) in told[PRESENT]  # type: ignore[operator]
+        assert len(told[PRESENT]) == 5  # type: ignore[arg-type]
+        for name, answer in told.items():
+            if name.startswith(("as of", "event")):
+                assert answer in (right[name], StoreDamaged)
+        assert told["history of x"] is StoreDamaged
