@@ -297,8 +297,8 @@ MUTANTS = [
     Mutant(
         "a hole in the log is not seen by who looks for a moment",
         "history/last_commit.py",
-        "if seq != self.begins - 1:",
-        "if seq > self.begins:",
+        "if first + len(since) != self.begins:",
+        "if first > self.begins:",
         "tests/server/store/history/test_lost_log.py",
     ),
     Mutant(
@@ -1257,8 +1257,8 @@ MUTANTS = [
     Mutant(
         "a commit of the very moment is not in it",
         "history/last_commit.py",
-        "if times_ms[place] <= until_ms:",
-        "if times_ms[place] < until_ms:",
+        "if time_ms <= until_ms]",
+        "if time_ms < until_ms]",
         f"tests/server/store/history/test_last_commit.py {MACHINE}",
     ),
     Mutant(

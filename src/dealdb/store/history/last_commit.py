@@ -67,14 +67,14 @@ class _Later:
     def last_before(self, until_ms: int) -> int | None:
         """The last commit that is not later, 0 for none; None where those before ``begins`` are not to be found."""
         for page in read_back(self._link, self._keys.log, self.begins - 1):
-            times_ms = page.times_ms
-            for place in reversed(range(len(page))):
-                seq = page[place].position.seq
-                if seq != self.begins - 1:
-                    return None
-                if times_ms[place] <= until_ms:
-                    return seq
-                self.begins = seq
+            early = [place for place, time_ms in enumerate(page.times_ms) if time_ms <= until_ms]
+            since = page[early[-1] if early else 0 :]
+            first = since[0].position.seq
+            if first + len(since) != self.begins:
+                return None
+            if early:
+                return first
+            self.begins = first
         # after the log: what a checkpoint has trimmed meanwhile is sealed by now
         manifest = read_manifest(self._link, self._keys)
         for segment in reversed(manifest.history if manifest else ()):

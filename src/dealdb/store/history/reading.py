@@ -61,10 +61,10 @@ def read_history(
     n_tries = 0
     while n_tries < _MAX_TRIES:
         n_tries += 1
-        # what follows a log that was removed is nothing, as is what follows the last commit
-        least = _last_said(link, keys) if until is None else until
         if until is not None and last.seq >= until:
             return
+        # behind the end of a log that was cut off there is nothing, as there is behind the last commit
+        least = _last_said(link, keys) if until is None else until
         try:
             for entry in _stretch(
                 link, keys, last.seq, only, as_frames=as_frames, bare_until=bare_until
