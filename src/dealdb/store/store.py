@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
 
+# somebody may empty the collection between two commands
+_MAX_TRIES = 2
+
 
 class Store(StoreHistory, StoreBesides):
     """
@@ -247,22 +250,30 @@ class Store(StoreHistory, StoreBesides):
 
     def count(self) -> int:
         """Number of deals. One round trip."""
-        if (others := self._others.snapshot()) is not None:
-            return others.height
-        return self._deals_in(
-            *self.link.call("HMGET", self.keys.meta, "deals", "format", retry=True)
-        )
+        return self.sizes()[0]
 
     def sizes(self) -> tuple[int, int]:
-        """Number of deals and of entries in the log. One round trip."""
-        others = self._others.snapshot()
-        look = [("HMGET", self.keys.meta, "deals", "format"), ("XLEN", self.keys.log)]
-        state, entries = self.link.calls(look, retry=True)
-        return others.height if others else self._deals_in(*state), int(entries)
+        """
+        Number of deals and of entries in the log. One round trip.
 
-    def _deals_in(self, found: bytes | None, form: bytes | None) -> int:
-        check_format(self.keys, form)
-        return number_in(f"deals in {self.keys.meta!r}", found)
+        Raises
+        ------
+        StoreDamaged
+            If there are entries, and the state, which says how many deals there are, is gone.
+        """
+        others = self._others.snapshot()
+        # before the state: the first commit makes both
+        look = [("XLEN", self.keys.log), ("HMGET", self.keys.meta, "deals", "format")]
+        for _ in range(_MAX_TRIES):
+            entries, (deals, form) = self.link.calls(look, retry=True)
+            check_format(self.keys, form)
+            if others is not None:
+                return others.height, int(entries)
+            if deals is not None or not entries:
+                return number_in(f"deals in {self.keys.meta!r}", deals), int(entries)
+        from dealdb.store.history.state import state_gone
+
+        raise state_gone(self.link, [self.keys])
 
     def save(
         self,

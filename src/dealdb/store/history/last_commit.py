@@ -16,7 +16,7 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import Segment, read_segment
 from dealdb.store.bounds.wall import number_in
 from dealdb.store.keys import Keys
-from dealdb.store.log.reader import read_back
+from dealdb.store.log.reader import read_back, read_from
 
 # each failed try may mean that the collection was emptied and begun again meanwhile
 _MAX_TRIES = 2
@@ -62,7 +62,8 @@ class _Later:
         self._link = link
         self._keys = keys
         said: bytes | None = link.call("HGET", keys.meta, "seq", retry=True)
-        self.begins = number_in(f"seq in {keys.meta!r}", said) + 1
+        newest = _end_of(link, keys) if said is None else number_in(f"seq in {keys.meta!r}", said)
+        self.begins = newest + 1
 
     def last_before(self, until_ms: int) -> int | None:
         """The last commit that is not later, 0 for none; None where those before ``begins`` are not to be found."""
@@ -87,6 +88,15 @@ class _Later:
                 return found
             self.begins = segment.first
         return 0 if self.begins == 1 else None
+
+
+def _end_of(link: Link, keys: Keys) -> int:
+    """Number of the last commit, as the log and what is sealed have it: the state of the collection may be gone."""
+    end = 0
+    for page in read_from(link, keys.log, 0):
+        end = page[-1].position.seq
+    manifest = read_manifest(link, keys)
+    return max([end, *(segment.last for segment in manifest.history)] if manifest else [end])
 
 
 def _last_in(link: Link, keys: Keys, segment: Segment, until_ms: int) -> int:

@@ -8,7 +8,7 @@ that it is gone, until a change is refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha1
 
 from dealdb.connection import Link
@@ -63,7 +63,7 @@ def trouble_of(link: Link, keys: Keys) -> str | None:
         # of the log itself, which whoever reads it says
         return None
     if not found:
-        return f"{keys.meta!r} is gone, and there are commits" if last else None
+        return _gone([keys]) if last else None
     try:
         position = _checked(keys, found)
     except StoreDamaged as damaged:
@@ -127,6 +127,15 @@ def mend(link: Link, keys: Keys) -> bool:
     if done:
         logger.warning("the state of %r was made again from its log: %s", keys.collection, trouble)
     return bool(done)
+
+
+def state_gone(link: Link, of: Iterable[Keys]) -> StoreDamaged:
+    """Error for states that are gone, of collections or partitions that have commits."""
+    return damaged_state(link, _gone(of))
+
+
+def _gone(of: Iterable[Keys]) -> str:
+    return f"{', '.join(repr(keys.meta) for keys in of)} is gone, and there are commits"
 
 
 def damaged_state(link: Link, trouble: str) -> StoreDamaged:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
 from dealdb.store.bounds.wall import number_in
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.check import CheckReport
 
-# others may change the schema while deals are read
+# others may change the schema while deals are read, or empty the collection
 _MAX_TRIES = 5
 
 
@@ -182,14 +183,47 @@ class PartitionedReads(PartitionedPast):
         return self._lazy_joined
 
     def _positions(self) -> list[Position]:
-        """The last commit of each partition. One round trip."""
+        """
+        The last commit of each partition.
+
+        Raises
+        ------
+        StoreDamaged
+            If a partition has commits, and its state, which says how many, is gone.
+
+        Cost
+        ----
+        One round trip; one more where a partition has lost the commits that were read of it.
+        """
+        # of these it may be that there are none, or that only the state is gone
+        unread = {n for n, part in enumerate(self._partitions) if not part.read_up_to.seq}
+        for _ in range(_MAX_TRIES):
+            positions, have_commits = self._looked_at(unread)
+            without = {n for n, position in enumerate(positions) if not position.seq}
+            if without <= unread and not without & have_commits:
+                return positions
+            # looked at once more: it may have been emptied between two commands
+            unread |= without
+        raise self._state_gone(without & have_commits)
+
+    def _state_gone(self, numbers: Iterable[int]) -> StoreDamaged:
+        from dealdb.store.history.state import state_gone
+
+        return state_gone(self.link, [self._partitions[n].keys for n in sorted(numbers)])
+
+    def _looked_at(self, unread: Collection[int]) -> tuple[list[Position], set[int]]:
+        """The last commit of each partition, as its state says, and those of ``unread`` that have commits at all."""
         from dealdb.store.log.reader import position_in
 
+        # before the states: who begins a partition meanwhile gives it one with its first commit
+        keys = [self._partitions[n].keys for n in unread]
+        looks = [("EXISTS", each.log, each.checkpoint) for each in keys]
         # the head last: whatever the others have, it has had before
         metas = [part.keys.meta for part in reversed(self._partitions)]
-        found = self._read([("HMGET", meta, "seq", "hash") for meta in metas])
-        positions = [position_in(meta, *each) for meta, each in zip(metas, found, strict=True)]
-        return positions[::-1]
+        found = self._read([*looks, *(("HMGET", meta, "seq", "hash") for meta in metas)])
+        states = zip(metas, found[len(looks) :], strict=True)
+        positions = [position_in(meta, *each) for meta, each in states]
+        return positions[::-1], {n for n, there in zip(unread, found, strict=False) if there}
 
     def as_of(self, when: datetime | date) -> Snapshot:
         """
@@ -242,14 +276,17 @@ class PartitionedReads(PartitionedPast):
         return self.sizes()[0]
 
     def sizes(self) -> tuple[int, int]:
-        """Number of deals and of entries in the logs. One round trip."""
+        """Number of deals and of entries in the logs; see ``Store.sizes``. One round trip."""
         metas = [part.keys.meta for part in self._partitions]
-        looks = [("HGET", meta, "deals") for meta in metas]
-        found = self._read([*looks, *(("XLEN", part.keys.log) for part in self._partitions)])
-        deals = sum(
-            number_in(f"deals in {meta!r}", n) for meta, n in zip(metas, found, strict=False)
-        )
-        return deals, sum(map(int, found[len(metas) :]))
+        looks = [("XLEN", part.keys.log) for part in self._partitions]
+        for _ in range(_MAX_TRIES):
+            found = self._read([*looks, *(("HGET", meta, "deals") for meta in metas)])
+            entries, deals = list(map(int, found[: len(looks)])), found[len(looks) :]
+            gone = [n for n, said in enumerate(deals) if said is None and entries[n]]
+            if not gone:
+                told = zip(metas, deals, strict=True)
+                return sum(number_in(f"deals in {meta!r}", n) for meta, n in told), sum(entries)
+        raise self._state_gone(gone)
 
     def columns_bytes(self) -> int | None:
         """Memory of the live columns in this process, or None while there are none. No round trip."""

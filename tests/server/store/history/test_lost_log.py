@@ -39,6 +39,15 @@ def without_manifest(client: Any, log: str) -> None:
     client.delete(log.removesuffix("log") + "checkpoint")
 
 
+def without_state(client: Any, log: str) -> None:
+    client.delete(log.removesuffix("log") + "meta")
+
+
+def without_all(client: Any, log: str) -> None:
+    for what in ("log", "meta", "checkpoint"):
+        client.delete(log.removesuffix("log") + what)
+
+
 HARMS = (gone, cut_off, without_one, without_the_last)
 # those of a collection that has a checkpoint
 ALL = [(harm, sealed) for harm in HARMS for sealed in (False, True)] + [(without_manifest, True)]
@@ -89,6 +98,16 @@ def asked(db: DealDatabase, moments: list[datetime]) -> Mapping[str, Callable[[]
     return questions
 
 
+def log_of_x(client: Any) -> str:
+    """The log that has the most commits: those of the deal that all of them are of but the first."""
+    logs: list[str] = [key.decode() for key in client.keys("*") if client.type(key) == b"stream"]
+    return max(logs, key=lambda log: int(client.xlen(log)))
+
+
+def wrong_ones(told: Answers, right: Answers) -> Answers:
+    return {n: answer for n, answer in told.items() if answer not in (right[n], StoreDamaged)}
+
+
 def answers(db: DealDatabase, moments: list[datetime]) -> Answers:
     found: Answers = {}
     for name, ask in asked(db, moments).items():
@@ -109,18 +128,12 @@ def test_a_log_that_was_harmed_leads_to_no_wrong_answer(
     right = answers(db, moments)
     assert StoreDamaged not in right.values()
     with server.client() as client, DealDatabase.from_url(server.url) as fresh:
-        logs = [key.decode() for key in client.keys("*") if client.type(key) == b"stream"]
-        # that of the deal which all commits after the first ones are of
-        log = max(logs, key=client.xlen)
+        log = log_of_x(client)
         there = client.xlen(log), client.dbsize()
         harm(client, log)
         assert (client.xlen(log), client.dbsize()) != there
         told = answers(db if same else fresh, moments)
-        wrong = {
-            name: answer
-            for name, answer in told.items()
-            if answer not in (right[name], StoreDamaged)
-        }
+        wrong = wrong_ones(told, right)
         # the columns of one server follow the log alone, until the next commit
         if harm is without_the_last:
             wrong.pop(PRESENT, None)
@@ -133,7 +146,28 @@ def test_a_log_that_was_harmed_leads_to_no_wrong_answer(
         told = answers(db if same else fresh, moments)
         assert ("x", 7) in told[PRESENT]  # type: ignore[operator]
         assert len(told[PRESENT]) == 5  # type: ignore[arg-type]
-        for name, answer in told.items():
-            if name.startswith(("as of", "event")):
-                assert answer in (right[name], StoreDamaged)
+        past = {n: answer for n, answer in told.items() if n.startswith(("as of", "event"))}
+        assert not wrong_ones(past, right)
         assert told["history of x"] is StoreDamaged
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["fresh", "same"])
+@pytest.mark.parametrize("sealed", [False, True], ids=["", "sealed"])
+def test_a_collection_without_its_state_is_not_taken_for_an_empty_one(
+    db: DealDatabase, server: Server, *, same: bool, sealed: bool
+) -> None:
+    moments = filled(db, sealed=sealed)
+    right = answers(db, moments)
+    with server.client() as client, DealDatabase.from_url(server.url) as fresh:
+        without_state(client, log_of_x(client))
+        told = answers(db if same else fresh, moments)
+        assert not wrong_ones(told, right)
+        with pytest.raises(StoreDamaged, match="is gone, and there are commits; dealdb repair"):
+            len(fresh)
+        assert any("is gone, and there are commits" in each for each in fresh.health().warnings)
+        # the history is all there
+        assert told["as of 1"] == right["as of 1"]
+        assert told["history of x"] == right["history of x"]
+        db.repair()
+        assert len(fresh) == 5
+        assert answers(db if same else fresh, moments) == right
