@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from dealdb.connection import OwnLink
 from dealdb.errors import FeedReset, QueryError
-from dealdb.store.history.course import Course, Reset
+from dealdb.store.history.course import Course, Point, Reset
 from dealdb.store.history.feed import Feed
 from dealdb.store.history.feed_commits import Commit
 from dealdb.store.history.feed_start import Since, token_of, vector_token
+from dealdb.store.history.state import state_gone
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import entries_in
@@ -22,6 +23,8 @@ from dealdb.store.partitions.partition import Partition
 POLL_S = 0.05
 # commits that are read at a time: of each log, and of all together
 _LEAST, _MOST = 8, 100
+# somebody may empty the collection between two commands
+_MAX_TRIES = 2
 
 
 class PartitionedFeed(Feed):
@@ -90,15 +93,34 @@ class PartitionedFeed(Feed):
     def _begin(self, since: Since) -> None:
         starts = self._starts(since)
         self._asked = vector_token(since.vector) if since.vector else None
-        layout, form, *told = self._link.calls(
-            [*self._beginning.looks, *(course.look for course in self._courses)], retry=True
-        )
-        self._beginning.check(layout, form)
-        points = [course.point_in(each) for course, each in zip(self._courses, told, strict=True)]
-        for course, start, here in zip(self._courses, starts, points, strict=True):
+        for course, start, here in zip(self._courses, starts, self._points(), strict=True):
             course.begin(start, here)
             course.see(here.position)
         self._asked = None
+
+    def _points(self) -> list[Point]:
+        """
+        The newest commit of each partition. One round trip, two in a cluster.
+
+        Raises
+        ------
+        StoreDamaged
+            If one has commits, and its state, which says how many, is gone.
+        """
+        keys = [course.keys for course in self._courses]
+        # before the states: who begins a partition meanwhile gives it one with its first commit
+        logs = [("EXISTS", each.log, each.checkpoint) for each in keys]
+        looks = [*logs, *self._beginning.looks, *(course.look for course in self._courses)]
+        for _ in range(_MAX_TRIES):
+            replies = self._link.calls(looks, retry=True)
+            layout, form, *told = replies[len(logs) :]
+            self._beginning.check(layout, form)
+            points = [c.point_in(each) for c, each in zip(self._courses, told, strict=True)]
+            there = zip(keys, replies, points, strict=False)
+            gone = [of for of, exists, point in there if exists and not point.position.seq]
+            if not gone:
+                return points
+        raise state_gone(self._link, gone)
 
     def _starts(self, since: Since) -> list[Since]:
         """Where to begin in each partition."""
