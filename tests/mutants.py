@@ -283,28 +283,35 @@ MUTANTS = [
     Mutant(
         "before the commits that are there were none",
         "history/last_commit.py",
-        "return 0 if self.begins == 1 else None",
-        "return 0",
+        "    if begins > 1:\n        raise _before(begins)\n",
+        "",
         "tests/server/store/history/test_lost_log.py",
     ),
     Mutant(
         "commits between the log and what is sealed are not missed",
         "history/last_commit.py",
-        "if segment.last < self.begins - 1:",
+        "if segment.last < begins - 1:",
         "if segment.last < 0:",
         "tests/server/store/history/test_lost_log.py",
     ),
     Mutant(
         "a hole in the log is not seen by who looks for a moment",
         "history/last_commit.py",
-        "if first + len(since) != self.begins:",
-        "if first > self.begins:",
+        "if first + len(since) != begins:",
+        "if first > begins:",
         "tests/server/store/history/test_lost_log.py",
     ),
     Mutant(
         "the log of one deal may end too early",
         "history/index/one_deal.py",
         " or tail.position.seq < least",
+        "",
+        "tests/server/store/history/test_lost_log.py",
+    ),
+    Mutant(
+        "a segment may have a hole",
+        "archive/sealing.py",
+        " or has_hole",
         "",
         "tests/server/store/history/test_lost_log.py",
     ),
@@ -1256,7 +1263,7 @@ MUTANTS = [
     Mutant(
         "a checkpoint of another history is used",
         "live/rebuild.py",
-        "pages = read_since(link, keys.log, generation.position)",
+        "pages = read_since(link, keys.log, generation.position, least=least)",
         "from dealdb.store.log.reader import read_from; "
         "pages = read_from(link, keys.log, generation.position.seq + 1)",
         "tests/server/store/checkpoint/test_checkpoint.py",
@@ -1306,10 +1313,9 @@ MUTANTS = [
     Mutant(
         "the first commit that is later ends the state at a moment",
         "history/as_of.py",
-        "    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when, zone)))\n",
-        "    read = read_history(link, keys)\n"
-        "    until = next((e.position.seq - 1 for e in read if e.time_ms > end_of_day_ms(when, zone)), 2**60)\n"
-        "    return replica_at(link, keys, until)\n",
+        "    until = last_until(link, keys, until_ms)\n",
+        "    read = list(read_history(link, keys))\n"
+        "    until = next((e.position.seq - 1 for e in read if e.time_ms > until_ms), len(read))\n",
         "tests/server/store/history/test_last_commit.py",
     ),
     Mutant(

@@ -271,14 +271,16 @@ class _Held:
 def seal_all(
     entries: Iterable[Entry], held: HeldRows, columns: Columns, *, indexed: bool = True
 ) -> Iterator[Sealed]:
-    """Segments of consecutive commits; the others as for ``seal``."""
+    """Segments of commits, which are consecutive but for those that the log has lost; the others as for ``seal``."""
     some: list[Entry] = []
     size = 0
     for entry in entries:
-        some.append(entry)
-        size += log_bytes(entry)
-        if size > SEGMENT_BYTES:
+        # a segment says from where to where it goes: with a hole in it nobody would see that a commit is gone
+        has_hole = bool(some) and entry.position.seq != some[-1].position.seq + 1
+        if size > SEGMENT_BYTES or has_hole:
             yield seal(some, held, columns, indexed=indexed)
             some, size = [], 0
+        some.append(entry)
+        size += log_bytes(entry)
     if some:
         yield seal(some, held, columns, indexed=indexed)

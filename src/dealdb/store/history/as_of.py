@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, tzinfo
 
 from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
 from dealdb.model.moments import end_of_day_ms
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.read import read_checkpoint
@@ -42,7 +43,16 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date, zone: tzinfo = 
     That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
     of it.
     """
-    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when, zone)))
+    until_ms = end_of_day_ms(when, zone)
+    until = last_until(link, keys, until_ms)
+    try:
+        return replica_at(link, keys, until)
+    except StoreDamaged:
+        # emptied meanwhile, or begun again?
+        again = last_until(link, keys, until_ms)
+        if again == until:
+            raise
+        return replica_at(link, keys, again)
 
 
 def replica_at(link: Link, keys: Keys, until: int) -> Replica:

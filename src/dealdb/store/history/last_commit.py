@@ -18,7 +18,7 @@ from dealdb.store.bounds.wall import number_in
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import read_back, read_from
 
-# each failed try may mean that the collection was emptied and begun again meanwhile
+# each failed try may mean that a checkpoint has merged segments meanwhile, or that the collection was begun again
 _MAX_TRIES = 2
 
 
@@ -40,54 +40,55 @@ def last_until(link: Link, keys: Keys, until_ms: int) -> int:
     ----
     Two round trips for a moment behind all commits; else a read of the log, and of one segment of the sealed history.
     """
+    lost = ""
     for _ in range(_MAX_TRIES):
-        later = _Later(link, keys)
-        found = later.last_before(until_ms)
-        if found is not None:
+        try:
+            return _last_before(link, keys, until_ms)
+        except _Missing as missing:
+            lost = str(missing)
+    msg = (
+        f"{link.settings.where}: the history of {keys.collection!r} is incomplete: {lost}, which may be of that "
+        "moment, were removed or damaged; present deals are not affected"
+    )
+    raise StoreDamaged(msg)
+
+
+class _Missing(Exception):
+    """Commits that may be of the moment are not to be found; it says which."""
+
+
+def _last_before(link: Link, keys: Keys, until_ms: int) -> int:
+    said: bytes | None = link.call("HGET", keys.meta, "seq", retry=True)
+    newest = _end_of(link, keys) if said is None else number_in(f"seq in {keys.meta!r}", said)
+    # the commits from there on are later
+    begins = newest + 1
+    for page in read_back(link, keys.log, newest):
+        early = [place for place, time_ms in enumerate(page.times_ms) if time_ms <= until_ms]
+        since = page[early[-1] if early else 0 :]
+        first = since[0].position.seq
+        if first + len(since) != begins:
+            raise _before(begins)
+        if early:
+            return first
+        begins = first
+    # after the log: what a checkpoint has trimmed meanwhile is sealed by now
+    manifest = read_manifest(link, keys)
+    for segment in reversed(manifest.history if manifest else ()):
+        if segment.first >= begins:
+            continue
+        if segment.last < begins - 1:
+            raise _before(begins)
+        found = _last_in(link, segment, until_ms)
+        if found:
             return found
-    raise _lost(link, keys, f"its last commits before {later.begins}")
+        begins = segment.first
+    if begins > 1:
+        raise _before(begins)
+    return 0
 
 
-class _Later:
-    """
-    The commits that are known to be later than a moment, from the newest one back.
-
-    Attributes
-    ----------
-    begins
-        Number of the first of them.
-    """
-
-    def __init__(self, link: Link, keys: Keys) -> None:
-        self._link = link
-        self._keys = keys
-        said: bytes | None = link.call("HGET", keys.meta, "seq", retry=True)
-        newest = _end_of(link, keys) if said is None else number_in(f"seq in {keys.meta!r}", said)
-        self.begins = newest + 1
-
-    def last_before(self, until_ms: int) -> int | None:
-        """The last commit that is not later, 0 for none; None where those before ``begins`` are not to be found."""
-        for page in read_back(self._link, self._keys.log, self.begins - 1):
-            early = [place for place, time_ms in enumerate(page.times_ms) if time_ms <= until_ms]
-            since = page[early[-1] if early else 0 :]
-            first = since[0].position.seq
-            if first + len(since) != self.begins:
-                return None
-            if early:
-                return first
-            self.begins = first
-        # after the log: what a checkpoint has trimmed meanwhile is sealed by now
-        manifest = read_manifest(self._link, self._keys)
-        for segment in reversed(manifest.history if manifest else ()):
-            if segment.first >= self.begins:
-                continue
-            if segment.last < self.begins - 1:
-                return None
-            found = _last_in(self._link, self._keys, segment, until_ms)
-            if found:
-                return found
-            self.begins = segment.first
-        return 0 if self.begins == 1 else None
+def _before(begins: int) -> _Missing:
+    return _Missing(f"its last commits before {begins}")
 
 
 def _end_of(link: Link, keys: Keys) -> int:
@@ -99,20 +100,15 @@ def _end_of(link: Link, keys: Keys) -> int:
     return max([end, *(segment.last for segment in manifest.history)] if manifest else [end])
 
 
-def _last_in(link: Link, keys: Keys, segment: Segment, until_ms: int) -> int:
+def _last_in(link: Link, segment: Segment, until_ms: int) -> int:
     extent = segment.extent
     if extent and extent.latest_ms <= until_ms:
         return segment.last
     if extent and extent.earliest_ms > until_ms:
         return 0
     frame = read_segment(link, segment)
-    if frame is None:
-        raise _lost(link, keys, f"its commits {segment.first} to {segment.last}")
+    # older versions have sealed the rest of a log that had a hole
+    if frame is None or frame.height != segment.last - segment.first + 1:
+        msg = f"its commits {segment.first} to {segment.last}"
+        raise _Missing(msg)
     return frame.filter(pl.col("time_ms") <= until_ms)["seq"].max() or 0  # type: ignore[return-value]
-
-
-def _lost(link: Link, keys: Keys, what: str) -> StoreDamaged:
-    return StoreDamaged(
-        f"{link.settings.where}: the history of {keys.collection!r} is incomplete: {what}, which may be of that "
-        "moment, were removed or damaged; present deals are not affected"
-    )

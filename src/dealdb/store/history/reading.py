@@ -93,13 +93,18 @@ def read_history(
 def _last_said(link: Link, keys: Keys) -> int:
     """Number of the last commit, as the state of the collection says; 0 where it says nothing that can be read."""
     try:
-        return number_in(f"seq in {keys.meta!r}", link.call("HGET", keys.meta, "seq", retry=True))
-    except StoreDamaged:
-        # to be made again from the history
-        return 0
+        return _readable(keys, link.call("HGET", keys.meta, "seq", retry=True))
     except ServerRefused as refusal:
         if not is_wrong_type(refusal):
             raise
+        return 0
+
+
+def _readable(keys: Keys, seq: bytes | None) -> int:
+    try:
+        return number_in(f"seq in {keys.meta!r}", seq)
+    except StoreDamaged:
+        # the state is to be made again from the history, which says so itself where something is missing
         return 0
 
 
@@ -112,9 +117,14 @@ def read_news(link: Link, keys: Keys, since: Position) -> Iterator[LogPage] | No
     As of ``read_since``.
     """
     commands = [("HGET", keys.meta, "seq"), news_command(keys.log, since)]
-    # in this order: what is committed in between is in the log by then
-    seq, asked = link.calls(commands, retry=True)
-    return read_since(link, keys.log, since, asked, number_in(f"seq in {keys.meta!r}", seq))
+    try:
+        # in this order: what is committed in between is in the log by then
+        seq, asked = link.calls(commands, retry=True)
+    except ServerRefused as refusal:
+        if not is_wrong_type(refusal):
+            raise
+        return read_since(link, keys.log, since)
+    return read_since(link, keys.log, since, asked, _readable(keys, seq))
 
 
 def is_known(link: Link, keys: Keys, position: Position) -> bool:

@@ -251,18 +251,18 @@ class LiveColumns:
         """Bring the replica up to date, and have these columns in it."""
         began, origin = time.monotonic(), ""
         pages = self._new_pages(news)
-        read: Read | None = open_checkpoint
+        least = news.newest.seq if news is not None else 0
+        read: Read = open_checkpoint
         for n_tries in range(_MAX_REBUILDS):
             try:
                 if pages is None:
-                    pages, origin = self._rebuilt(read, look)
+                    pages, origin = self._rebuilt(read, look, least, by_log=n_tries < _BY_LOG)
                 (follow or self._follow)(pages)
                 if not (follow and self._folds):
                     self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
-                pages, look = None, None
-                read = read_checkpoint if n_tries + 1 < _BY_LOG else None
+                pages, read, look = None, read_checkpoint, None
             else:
                 if origin:
                     self._log_rebuilt(origin, time.monotonic() - began)
@@ -277,7 +277,8 @@ class LiveColumns:
         if news is not None and news.newest == position:
             return iter(())
         asked = news.entries if news is not None and news.since == position else None
-        return read_since(self._link, self._keys.log, position, asked)
+        least = news.newest.seq if news is not None else 0
+        return read_since(self._link, self._keys.log, position, asked, least)
 
     def _follow(self, pages: Iterator[LogPage]) -> None:
         for page in pages:
@@ -321,14 +322,23 @@ class LiveColumns:
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.read_stages()
 
-    def _rebuilt(self, read: Read | None, look: FirstLook | None) -> tuple[Iterator[LogPage], str]:
+    def _rebuilt(
+        self, read: Read, look: FirstLook | None, least: int, *, by_log: bool
+    ) -> tuple[Iterator[LogPage], str]:
         """Begin again, and return what the log has after that, and what this began from."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None
         # they are of another history, or lie before what the checkpoint has
         self._recent.clear()
         self._replica, pages, origin = rebuilt(
-            self._link, self._keys, self._cache, look.manifest, read=read, anchor=self._anchor
+            self._link,
+            self._keys,
+            self._cache,
+            look.manifest,
+            read=read,
+            anchor=self._anchor,
+            least=least,
+            by_log=by_log,
         )
         return pages, origin
 

@@ -46,8 +46,10 @@ def rebuilt(
     cache: ChunkCache | None,
     manifest: Manifest | None,
     *,
-    read: Read | None,
+    read: Read,
     anchor: Callable[[], None],
+    least: int = 0,
+    by_log: bool = True,
 ) -> Begun:
     """
     Begin from a checkpoint, or else from the start of the log, or else from the hashes.
@@ -59,32 +61,44 @@ def rebuilt(
     manifest
         As the caller has just seen it.
     read
-        How a checkpoint is read; None to begin from the hashes, where the log can't be followed.
+        How a checkpoint is read.
     anchor
         Called to append a commit that changes nothing, when the log has lost its last entry.
+    least
+        Number of a commit that there is: a log that ends earlier has lost it.
+    by_log
+        Whether the log can be followed; else the hashes are what there is.
 
     Raises
     ------
     HistoryReset
         If there is nothing to begin from, or the log was reset meanwhile.
     """
-    if read is None:
-        return _from_hashes(link, keys, anchor)
+    if not by_log:
+        if link.call("EXISTS", keys.meta, retry=True):
+            return _from_hashes(link, keys, anchor)
+        # emptied since
+        least = 0
     return (
-        _from_checkpoint(link, keys, cache, manifest, read)
-        or _from_start(link, keys)
+        _from_checkpoint(link, keys, cache, manifest, read, least)
+        or _from_start(link, keys, least)
         or _from_hashes(link, keys, anchor)
     )
 
 
 def _from_checkpoint(
-    link: Link, keys: Keys, cache: ChunkCache | None, manifest: Manifest | None, read: Read
+    link: Link,
+    keys: Keys,
+    cache: ChunkCache | None,
+    manifest: Manifest | None,
+    read: Read,
+    least: int,
 ) -> Begun | None:
     tried = None
     # one that has come meanwhile has taken chunks of the one before away
     while manifest is not None and manifest != tried:
         for generation in manifest.generations:
-            pages = read_since(link, keys.log, generation.position)
+            pages = read_since(link, keys.log, generation.position, least=least)
             if pages is not None:
                 replica = read(link, keys, generation, cache)
                 if replica is not None:
@@ -98,8 +112,8 @@ def _from_checkpoint(
     return None
 
 
-def _from_start(link: Link, keys: Keys) -> Begun | None:
-    pages = read_since(link, keys.log, Position())
+def _from_start(link: Link, keys: Keys, least: int) -> Begun | None:
+    pages = read_since(link, keys.log, Position(), least=least)
     if pages is None:
         return None
     first = next(pages, None)
