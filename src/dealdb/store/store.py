@@ -249,7 +249,9 @@ class Store(StoreHistory, StoreBesides):
         return bool(exists)
 
     def count(self) -> int:
-        """Number of deals. One round trip."""
+        """Number of deals; see ``sizes``. One round trip."""
+        if (others := self._others.snapshot()) is not None:
+            return others.height
         return self.sizes()[0]
 
     def sizes(self) -> tuple[int, int]:
@@ -259,17 +261,18 @@ class Store(StoreHistory, StoreBesides):
         Raises
         ------
         StoreDamaged
-            If there are entries, and the state, which says how many deals there are, is gone.
+            If there are commits, and the state, which says how many deals there are, is gone.
         """
         others = self._others.snapshot()
         # before the state: the first commit makes both
-        look = [("XLEN", self.keys.log), ("HMGET", self.keys.meta, "deals", "format")]
+        state = ("HMGET", self.keys.meta, "deals", "format")
+        look = [("XLEN", self.keys.log), ("EXISTS", self.keys.checkpoint), state]
         for _ in range(_MAX_TRIES):
-            entries, (deals, form) = self.link.calls(look, retry=True)
+            entries, sealed, (deals, form) = self.link.calls(look, retry=True)
             check_format(self.keys, form)
             if others is not None:
                 return others.height, int(entries)
-            if deals is not None or not entries:
+            if deals is not None or not (entries or sealed):
                 return number_in(f"deals in {self.keys.meta!r}", deals), int(entries)
         from dealdb.store.history.state import state_gone
 

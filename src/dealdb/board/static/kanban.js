@@ -110,13 +110,15 @@
       return tries ? refresh(stages, tries - 1) : false;
     }
     dress(fresh, seq, fresh.dataset.token);
-    const putBack = heldFocus();
+    const putBack = heldFocus(), notes = board.querySelector("[data-notes]");
     const before = sections(), after = [...fresh.querySelectorAll(".column")];
     const isSame = before.length === after.length
       && before.every((each, place) => stageOf(each) === stageOf(after[place]) && laneOf(each) === laneOf(after[place]));
     if (!isSame) {
       // a stage or a lane came or went
       board.replaceChildren(...fresh.childNodes);
+      // the stream says what is new in them
+      if (notes) board.querySelector("[data-notes]")?.replaceWith(notes);
       sections().forEach((each) => { each.seq = seq; });
     } else {
       before.forEach((section, place) => {
@@ -161,11 +163,16 @@
       if (section) return sections().find((each) => stageOf(each) === stageOf(section) && laneOf(each) === (lane ?? null));
       return [...board.querySelectorAll(".lane")].find((each) => each.dataset.lane === lane);
     };
+    const linksOf = (of) => [...of?.querySelectorAll("a, button") ?? []];
+    const place = linksOf(holder()).indexOf(held);
     return () => {
       if (document.activeElement !== document.body) return;
-      const all = [...holder()?.querySelectorAll("a, button") ?? []];
-      const same = all.find((each) => each.className === held.className && each.href === held.href);
-      (same ?? all[0])?.focus({ preventScroll: true });
+      const all = linksOf(holder());
+      const isLike = (each) => each?.className === held.className;
+      const same = all.find((each) => isLike(each) && each.href === held.href);
+      // another day is in another address
+      const now = held.isConnected ? held : same ?? (isLike(all[place]) ? all[place] : all[0]);
+      now?.focus({ preventScroll: true });
     };
   }
   function focusOn(id, otherwise) {
@@ -228,7 +235,7 @@
         ({ status, data } = await send(path, { ...body, expect_rev: data.rev }));
       } else {
         const isOfNow = await refresh();
-        focusOn(card.dataset.id, from);
+        if (keepFocus && document.activeElement === document.body) focusOn(card.dataset.id, from);
         say(isOfNow ? "Nothing was saved: the board shows what is there now." : "Nothing was saved.");
         card.classList.remove("moving");
         return;

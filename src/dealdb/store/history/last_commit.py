@@ -48,7 +48,7 @@ def last_until(link: Link, keys: Keys, until_ms: int) -> int:
             lost = str(missing)
     msg = (
         f"{link.settings.where}: the history of {keys.collection!r} is incomplete: {lost}, which may be of that "
-        "moment, were removed or damaged; present deals are not affected"
+        "moment, were removed or damaged, or left out of the backup that was restored; present deals are not affected"
     )
     raise StoreDamaged(msg)
 
@@ -92,12 +92,15 @@ def _before(begins: int) -> _Missing:
 
 
 def _end_of(link: Link, keys: Keys) -> int:
-    """Number of the last commit, as the log and what is sealed have it: the state of the collection may be gone."""
+    """Number of the last commit, as the log has it: the state of the collection is gone, or there is nothing yet."""
     end = 0
     for page in read_from(link, keys.log, 0):
         end = page[-1].position.seq
-    manifest = read_manifest(link, keys)
-    return max([end, *(segment.last for segment in manifest.history)] if manifest else [end])
+    if not end and read_manifest(link, keys):
+        # a checkpoint leaves a part of the log: that was removed, too
+        msg = "its last commits"
+        raise _Missing(msg)
+    return end
 
 
 def _last_in(link: Link, segment: Segment, until_ms: int) -> int:

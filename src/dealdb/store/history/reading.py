@@ -91,13 +91,32 @@ def read_history(
 
 
 def _last_said(link: Link, keys: Keys) -> int:
-    """Number of the last commit, as the state of the collection says; 0 where it says nothing that can be read."""
+    """
+    Number of the last commit, as the state of the collection says; 0 where only the log can say it.
+
+    Raises
+    ------
+    StoreDamaged
+        If nothing can.
+    """
     try:
-        return _readable(keys, link.call("HGET", keys.meta, "seq", retry=True))
+        seq = link.call("HGET", keys.meta, "seq", retry=True)
     except ServerRefused as refusal:
         if not is_wrong_type(refusal):
             raise
         return 0
+    if seq is None and link.calls(_are_left(keys), retry=True) == [0, 1]:
+        msg = (
+            f"{link.settings.where}: the history of {keys.collection!r} is incomplete: its log and {keys.meta!r} were "
+            "removed; present deals are not affected"
+        )
+        raise StoreDamaged(msg)
+    return _readable(keys, seq)
+
+
+def _are_left(keys: Keys) -> list[tuple[str, ...]]:
+    """Commands whose replies are 0 and 1 where only sealed commits are left: a checkpoint leaves a part of the log."""
+    return [("EXISTS", keys.log), ("EXISTS", keys.checkpoint)]
 
 
 def _readable(keys: Keys, seq: bytes | None) -> int:

@@ -278,11 +278,16 @@ class PartitionedReads(PartitionedPast):
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the logs; see ``Store.sizes``. One round trip."""
         metas = [part.keys.meta for part in self._partitions]
-        looks = [("XLEN", part.keys.log) for part in self._partitions]
+        logs = [("XLEN", part.keys.log) for part in self._partitions]
+        sealed = [("EXISTS", part.keys.checkpoint) for part in self._partitions]
+        looks = [*logs, *sealed, *(("HGET", meta, "deals") for meta in metas)]
+        n = len(metas)
         for _ in range(_MAX_TRIES):
-            found = self._read([*looks, *(("HGET", meta, "deals") for meta in metas)])
-            entries, deals = list(map(int, found[: len(looks)])), found[len(looks) :]
-            gone = [n for n, said in enumerate(deals) if said is None and entries[n]]
+            found = self._read(looks)
+            entries, deals = list(map(int, found[:n])), found[2 * n :]
+            commits = map(any, zip(entries, found[n : 2 * n], strict=True))
+            states = zip(commits, deals, strict=True)
+            gone = [n for n, (some, said) in enumerate(states) if some and said is None]
             if not gone:
                 told = zip(metas, deals, strict=True)
                 return sum(number_in(f"deals in {meta!r}", n) for meta, n in told), sum(entries)

@@ -43,9 +43,9 @@ def without_state(client: Any, log: str) -> None:
     client.delete(log.removesuffix("log") + "meta")
 
 
-def without_all(client: Any, log: str) -> None:
-    for what in ("log", "meta", "checkpoint"):
-        client.delete(log.removesuffix("log") + what)
+def without_state_and_log(client: Any, log: str) -> None:
+    without_state(client, log)
+    client.delete(log)
 
 
 HARMS = (gone, cut_off, without_one, without_the_last)
@@ -190,3 +190,21 @@ def test_a_collection_without_its_state_is_not_taken_for_an_empty_one(
         db.repair()
         assert len(fresh) == 5
         assert answers(db if same else fresh, moments) == right
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["fresh", "same"])
+def test_what_is_sealed_alone_is_not_taken_for_all(
+    db: DealDatabase, server: Server, *, same: bool
+) -> None:
+    moments = filled(db, sealed=True)
+    right = answers(db, moments)
+    with server.client() as client, DealDatabase.from_url(server.url) as fresh:
+        without_state_and_log(client, log_of_x(client))
+        told = answers(db if same else fresh, moments)
+        # without partitions nothing but what is sealed tells it from an empty collection
+        if db._store.partitions == 1:
+            told = {n: answer for n, answer in told.items() if n not in (PRESENT, "feed")}
+        assert not wrong_ones(told, right)
+        assert told["history of x"] is StoreDamaged
+        with pytest.raises(StoreDamaged, match="is gone, and there are commits"):
+            len(fresh)

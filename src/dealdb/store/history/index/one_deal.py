@@ -173,6 +173,10 @@ class DealHistories:
         (form, seq), *raw, text = self._link.calls(looks, retry=True)
         check_format(self._keys, form)
         least = number_in(f"seq in {self._keys.meta!r}", seq)
+        if seq is None and text is not None:
+            # how far it goes is to be seen by who reads all of it
+            msg = "the state is gone"
+            raise _Unknown(msg)
         if known and text == known.text:
             return known, raw[0], least
         known = self._known_from(text, (known and known.parts) or ())
