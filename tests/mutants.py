@@ -346,8 +346,8 @@ MUTANTS = [
     Mutant(
         "a partition without its state has no deals",
         "partitions/reading.py",
-        "if some and said is None]",
-        "if some and said]",
+        "if told is None and (log or sealed)",
+        "if told is None and log < 0",
         "tests/server/store/history/test_lost_log.py",
     ),
     Mutant(

@@ -67,6 +67,26 @@ def test_news_leave_the_focus_on_the_link_of_a_head(
     assert visit.page.evaluate(HAS_FOCUS, link)
 
 
+def test_open_notes_stay_as_they_are_when_a_lane_comes(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    path = own("Lead", "Lead", "Lead", owners=OWNERS) + "&by=owner"
+    first = window(path)
+    one, other = own_id(first, "Deal 0"), own_id(first, "Deal 1")
+    db.update_deal(other, amount=None)
+    visit = window(path)
+    visit.page.wait_for_selector("#state.live")
+    summary = ".doubts > summary"
+    visit.page.locator(summary).focus()
+    visit.page.keyboard.press("Enter")
+    mark(visit, ".lane")
+    db.update_deal(one, owner="Cleo")
+    column(visit, "Lead", "Cleo").locator(f".card[data-id='{one}']").wait_for()
+    visit.page.wait_for_selector(".lane:not([data-old])")
+    assert visit.page.evaluate(HAS_FOCUS, summary)
+    assert visit.page.locator(".doubts[open]").count() == 1
+
+
 def mark(visit: Visit, selector: str) -> None:
     """Let what there is be known from what comes in its place."""
     visit.page.eval_on_selector_all(selector, "all => all.forEach(e => e.dataset.old = '')")

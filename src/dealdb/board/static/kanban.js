@@ -18,6 +18,7 @@
   const laneOf = (section) => section.closest(".lane")?.dataset.lane ?? null;
   const valueOf = (lane) => (lane === "-" ? null : lane.slice(1));
   const stageOf = (section) => section.dataset.stage ?? null;
+  const notesOf = (of) => of.querySelector("[data-notes]");
 
   /** The column of a stage: that of the same lane, where there are lanes and it has one. */
   function columnOf(stage, lane) {
@@ -110,15 +111,14 @@
       return tries ? refresh(stages, tries - 1) : false;
     }
     dress(fresh, seq, fresh.dataset.token);
-    const putBack = heldFocus(), notes = board.querySelector("[data-notes]");
+    const putBack = heldFocus(), isOpen = notesOf(board)?.querySelector("details")?.open;
     const before = sections(), after = [...fresh.querySelectorAll(".column")];
     const isSame = before.length === after.length
       && before.every((each, place) => stageOf(each) === stageOf(after[place]) && laneOf(each) === laneOf(after[place]));
     if (!isSame) {
       // a stage or a lane came or went
       board.replaceChildren(...fresh.childNodes);
-      // the stream says what is new in them
-      if (notes) board.querySelector("[data-notes]")?.replaceWith(notes);
+      if (isOpen) notesOf(board)?.querySelector("details")?.setAttribute("open", "");
       sections().forEach((each) => { each.seq = seq; });
     } else {
       before.forEach((section, place) => {
@@ -153,7 +153,7 @@
     section.replaceChildren(...fresh.childNodes);
     if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;
   }
-  /** A function that gives the focus back to what has it now, when that has been made anew: of a card, a column or the head of a lane. */
+  /** A function that gives the focus back to what has it now, when that has been made anew: of a card, a column, the head of a lane or the notes. */
   function heldFocus() {
     const held = document.activeElement ?? document.body;
     const id = held.closest(".card")?.dataset.id;
@@ -161,9 +161,10 @@
     const holder = () => {
       if (id !== undefined) return cardOf(id);
       if (section) return sections().find((each) => stageOf(each) === stageOf(section) && laneOf(each) === (lane ?? null));
+      if (held.closest("[data-notes]")) return notesOf(board);
       return [...board.querySelectorAll(".lane")].find((each) => each.dataset.lane === lane);
     };
-    const linksOf = (of) => [...of?.querySelectorAll("a, button") ?? []];
+    const linksOf = (of) => [...of?.querySelectorAll("a, button, summary") ?? []];
     const place = linksOf(holder()).indexOf(held);
     return () => {
       if (document.activeElement !== document.body) return;

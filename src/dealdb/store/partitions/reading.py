@@ -277,20 +277,29 @@ class PartitionedReads(PartitionedPast):
 
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the logs; see ``Store.sizes``. One round trip."""
-        metas = [part.keys.meta for part in self._partitions]
-        logs = [("XLEN", part.keys.log) for part in self._partitions]
-        sealed = [("EXISTS", part.keys.checkpoint) for part in self._partitions]
-        looks = [*logs, *sealed, *(("HGET", meta, "deals") for meta in metas)]
-        n = len(metas)
+        keys = [part.keys for part in self._partitions]
+        looks = [
+            look
+            for each in keys
+            for look in (
+                ("XLEN", each.log),
+                ("EXISTS", each.checkpoint),
+                ("HGET", each.meta, "deals"),
+            )
+        ]
         for _ in range(_MAX_TRIES):
             found = self._read(looks)
-            entries, deals = list(map(int, found[:n])), found[2 * n :]
-            commits = map(any, zip(entries, found[n : 2 * n], strict=True))
-            states = zip(commits, deals, strict=True)
-            gone = [n for n, (some, said) in enumerate(states) if some and said is None]
+            entries, deals = list(map(int, found[::3])), found[2::3]
+            said = zip(entries, found[1::3], deals, strict=True)
+            gone = [
+                n for n, (log, sealed, told) in enumerate(said) if told is None and (log or sealed)
+            ]
             if not gone:
-                told = zip(metas, deals, strict=True)
-                return sum(number_in(f"deals in {meta!r}", n) for meta, n in told), sum(entries)
+                numbers = (
+                    number_in(f"deals in {each.meta!r}", n)
+                    for each, n in zip(keys, deals, strict=True)
+                )
+                return sum(numbers), sum(entries)
         raise self._state_gone(gone)
 
     def columns_bytes(self) -> int | None:
