@@ -82,7 +82,7 @@ ROBUST := tests/exports tests/faults tests/fuzz tests/hostile tests/oracle \
 	store/checkpoint/test_fold.py store/checkpoint/test_fold_killed.py store/checkpoint/test_schedule.py \
 	store/checkpoint/test_schedule_at_the_end.py store/commit/test_durability.py store/facts/following \
 	store/facts/test_event_ways.py store/facts/test_rebuild_cut_off.py store/history/test_feed.py \
-	store/history/test_lost_log.py store/live store/partitions/loading store/replica store/test_store_machine.py \
+	store/history/test_reading_lost_log.py store/live store/partitions/loading store/replica store/test_store_machine.py \
 	test_engines.py)
 
 # several servers that fail and are replaced, and collections that are spread over them, but for what is of ROBUST

@@ -9,7 +9,7 @@ Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefu
 
 The order of the parts; nothing imports from a part behind it:
 keys, deal, leaving → bounds → encoding, tables → hashes, log, commit → archive → ledger → replica → checkpoint → live,
-history, foreign → facts → backup, upkeep → store_history, store_besides → store → partitions.
+history, foreign → facts → backup, upkeep → store_history, store_besides, sizes → store → partitions.
 """
 
 from dealdb.store.deal import Deal, DealPlace, SaveResult, Written

@@ -11,7 +11,6 @@ from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
-from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.deal_writer import DealWriter
 from dealdb.store.commit.definitions import Definitions
@@ -21,6 +20,7 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict
 from dealdb.store.keys import Keys, check_format
+from dealdb.store.sizes import sizes_of
 from dealdb.store.store_besides import StoreBesides
 from dealdb.store.store_history import StoreHistory
 from dealdb.store.upkeep.other_programs import OtherPrograms
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
-
-# somebody may empty the collection between two commands
-_MAX_TRIES = 2
 
 
 class Store(StoreHistory, StoreBesides):
@@ -255,28 +252,10 @@ class Store(StoreHistory, StoreBesides):
         return self.sizes()[0]
 
     def sizes(self) -> tuple[int, int]:
-        """
-        Number of deals and of entries in the log. One round trip.
-
-        Raises
-        ------
-        StoreDamaged
-            If there are commits, and the state, which says how many deals there are, is gone.
-        """
+        """Number of deals and of entries in the log; see ``sizes_of``. One round trip."""
         others = self._others.snapshot()
-        # before the state: the first commit makes both
-        state = ("HMGET", self.keys.meta, "deals", "format")
-        look = [("XLEN", self.keys.log), ("EXISTS", self.keys.checkpoint), state]
-        for _ in range(_MAX_TRIES):
-            entries, sealed, (deals, form) = self.link.calls(look, retry=True)
-            check_format(self.keys, form)
-            if others is not None:
-                return others.height, int(entries)
-            if deals is not None or not (entries or sealed):
-                return number_in(f"deals in {self.keys.meta!r}", deals), int(entries)
-        from dealdb.store.history.state import state_gone
-
-        raise state_gone(self.link, [self.keys])
+        deals, entries = sizes_of(self.link, self.keys)
+        return deals if others is None else others.height, entries
 
     def save(
         self,
