@@ -1078,8 +1078,8 @@ class DealDatabase:
         Cost
         ----
         One socket besides the pool's, and one round trip per wait. To begin in the past, a read of the history since
-        the last checkpoint before; a date costs one round trip more. On a cluster a socket to each node, and one round
-        trip to each every 50 ms while nothing is new.
+        the last checkpoint before; a moment costs two round trips more. On a cluster a socket to each node, and one
+        round trip to each every 50 ms while nothing is new.
 
         Examples
         --------

@@ -41,7 +41,7 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date, zone: tzinfo = 
     Cost
     ----
     That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
-    of it.
+    of it. All of that twice where the collection is begun again meanwhile.
     """
     until_ms = end_of_day_ms(when, zone)
     until = last_until(link, keys, until_ms)
