@@ -208,3 +208,14 @@ def test_what_is_sealed_alone_is_not_taken_for_all(
         assert told["history of x"] is StoreDamaged
         with pytest.raises(StoreDamaged, match="is gone, and there are commits"):
             len(fresh)
+
+
+def test_metrics_that_are_asked_first_see_that_the_end_is_lost(
+    db: DealDatabase, server: Server
+) -> None:
+    filled(db, sealed=False)
+    with server.client() as client, DealDatabase.from_url(server.url) as fresh:
+        without_the_last(client, log_of_x(client))
+        # a query of the present would have begun a new end
+        with pytest.raises(StoreDamaged):
+            fresh._store.facts()
